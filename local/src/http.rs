@@ -1,0 +1,90 @@
+//! The local front door: plain HTTP instead of a gateway's events.
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+    header,
+    service::service_fn,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::{conn::auto::Builder, graceful::GracefulShutdown},
+};
+use job_status::{
+    Endpoint,
+    encoding::accepts_gzip,
+    front_door::{Call, FrontDoor},
+    limits::MAX_REQUEST_BODY,
+};
+use lambda_http::Body;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+/// What the template gives the function.
+const LAMBDA_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Serves `endpoint` until `stop` is ready and the requests under way are answered.
+///
+/// # Errors
+/// Connections can't be accepted any more.
+pub async fn serve(listener: TcpListener, endpoint: Arc<Endpoint>, stop: impl Future<Output = ()>) -> io::Result<()> {
+    let server = Builder::new(TokioExecutor::new());
+    let connections = GracefulShutdown::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => accepted?.0,
+            () = &mut stop => break,
+        };
+        let _ = stream.set_nodelay(true);
+        let endpoint = Arc::clone(&endpoint);
+        let service = service_fn(move |request| {
+            let endpoint = Arc::clone(&endpoint);
+            async move { Ok::<_, Infallible>(answer(&endpoint, request).await) }
+        });
+        let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
+        tokio::spawn(connections.watch(connection));
+    }
+    connections.shutdown().await;
+    Ok(())
+}
+
+async fn answer(endpoint: &Endpoint, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    let (parts, body) = request.into_parts();
+    let text = |name| parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let call = Call {
+        front_door: FrontDoor::HttpApi,
+        api_key: text("x-api-key"),
+        accepts_gzip: text(header::ACCEPT_ENCODING.as_str()).is_some_and(|value| accepts_gzip(&value)),
+        method: parts.method,
+        path: parts.uri.path().into(),
+        body: read(body).await,
+        request_id: Uuid::new_v4().to_string(),
+        deadline: SystemTime::now() + LAMBDA_TIMEOUT,
+    };
+    endpoint.answer(&call).await.map(|body| match body {
+        Body::Text(text) => Full::from(text),
+        Body::Binary(bytes) => Full::from(bytes),
+        _ => Full::default(),
+    })
+}
+
+/// The body, or as much of it as shows that it is too large.
+async fn read(mut body: Incoming) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() <= MAX_REQUEST_BODY
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        bytes.extend(frame.into_data().unwrap_or_default());
+    }
+    bytes
+}

@@ -1,0 +1,14 @@
+//! Development only: the job-status endpoint on localhost, with an S3 server in the process.
+//!
+//! It serves the library's own endpoint; only the front door is another ([`http`]) and S3 is near
+//! ([`s3`], a real S3 protocol server over a directory). [`samples`] is what that directory holds
+//! unless it is the user's own. The tests use the same S3 server and the same samples.
+
+pub mod http;
+pub mod options;
+pub mod s3;
+pub mod samples;
+pub mod server;
+
+pub use options::Options;
+pub use server::Server;

@@ -1,0 +1,39 @@
+//! The command line.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Parser;
+
+/// Serves the job-status endpoint on localhost, with an S3 server in the process
+#[derive(Parser)]
+#[command(name = "cargo local", bin_name = "cargo local")]
+pub struct Options {
+    /// Port of the endpoint on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 9000)]
+    pub port: u16,
+
+    /// The API key to accept
+    #[arg(long, default_value = "demo-key", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub api_key: String,
+
+    /// Directory of your own status files, <`job_id`>.json, instead of the samples
+    #[arg(long, value_name = "DIR", value_parser = directory)]
+    pub jobs: Option<PathBuf>,
+
+    /// Where the S3 server listens; 0.0.0.0:9001 lets containers (sam local) reach it
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9001")]
+    pub s3_listen: SocketAddr,
+
+    /// A real bucket instead of the S3 server, with the credentials and region in the environment
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["jobs", "s3_listen"])]
+    pub bucket: Option<String>,
+
+    /// What the keys of the status files in that bucket begin with, such as jobs/
+    #[arg(long, value_name = "PREFIX", requires = "bucket", default_value = "")]
+    pub prefix: String,
+}
+
+fn directory(path: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(path);
+    if path.is_dir() { Ok(path) } else { Err("there is no such directory".into()) }
+}

@@ -1,0 +1,39 @@
+//! A real S3 protocol server over a directory: its subdirectories are the buckets.
+
+use std::{io, net::SocketAddr, path::Path};
+
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+};
+use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
+use s3s_fs::FileSystem;
+use tokio::net::TcpListener;
+
+/// The access key that the server accepts.
+pub const ACCESS_KEY: &str = "local";
+/// Its secret.
+pub const SECRET_KEY: &str = "local-secret";
+
+/// Serves the directory `root` on `address` for as long as the runtime lives; returns where.
+///
+/// # Errors
+/// The directory can't be opened or the address can't be listened on.
+pub async fn serve(root: &Path, address: SocketAddr) -> io::Result<SocketAddr> {
+    let files = FileSystem::new(root).map_err(|error| io::Error::other(format!("{error:?}")))?;
+    let mut service = S3ServiceBuilder::new(files);
+    service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+    let service = service.build();
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let _ = stream.set_nodelay(true); // or some answers wait 40 ms for an acknowledgement
+            let service = service.clone();
+            tokio::spawn(async move {
+                Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await
+            });
+        }
+    });
+    Ok(address)
+}

@@ -1,0 +1,207 @@
+//! Start-up: S3, settings, endpoint, front door; and what is printed about them.
+
+use std::{
+    fmt::{self, Write as _},
+    fs, future::Future,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::SystemTime,
+};
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_async::time::SharedTimeSource;
+use job_status::{Endpoint, Settings, s3::S3};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use crate::{Options, http, s3, samples};
+
+/// The bucket in the S3 server.
+pub const BUCKET: &str = "jobs";
+
+/// The endpoint, ready to serve.
+pub struct Server {
+    listener: TcpListener,
+    endpoint: Arc<Endpoint>,
+    url: String,
+    api_key: String,
+    jobs: Jobs,
+    /// Root of the S3 server, removed when the server goes.
+    _root: Option<TempDir>,
+}
+
+enum Jobs {
+    Samples { s3: String, directory: PathBuf },
+    Directory { s3: String, directory: PathBuf },
+    Bucket(String),
+}
+
+/// Why the server can't be started, in words for the person at the keyboard.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port is taken.
+    #[error("{address} is in use already: choose another with {option}")]
+    InUse {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// The option that changes it.
+        option: &'static str,
+    },
+    /// Something else that the system refuses.
+    #[error("{what}: {error}")]
+    System {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The library refuses.
+    #[error("{}", job_status::error::chain(&**.0))]
+    Endpoint(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Server {
+    /// Starts the S3 server and the endpoint, and listens; [`run`](Self::run) then serves.
+    ///
+    /// # Errors
+    /// [`StartError`]
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
+        let listener = TcpListener::bind(address).await.map_err(|error| listening(address, "--port", error))?;
+        let url = listener.local_addr().map_err(|error| system("listening", error))?;
+
+        let (jobs, root) = match options.bucket {
+            Some(bucket) => (Jobs::Bucket(bucket), None),
+            None => serve_s3(options.jobs, options.s3_listen).await.map(|(jobs, root)| (jobs, Some(root)))?,
+        };
+        let endpoint = endpoint(&jobs, &options.prefix, &options.api_key).await.map_err(StartError::Endpoint)?;
+        Ok(Self {
+            listener,
+            endpoint: Arc::new(endpoint),
+            url: format!("http://{url}"),
+            api_key: options.api_key,
+            jobs,
+            _root: root,
+        })
+    }
+
+    /// The endpoint's base URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Serves until `stop` is ready.
+    ///
+    /// # Errors
+    /// Connections can't be accepted any more.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        http::serve(self.listener, self.endpoint, stop).await
+    }
+}
+
+async fn serve_s3(own: Option<PathBuf>, listen: SocketAddr) -> Result<(Jobs, TempDir), StartError> {
+    let root = tempfile::tempdir().map_err(|error| system("making a temporary directory", error))?;
+    let bucket = root.path().join(BUCKET);
+    let directory = match &own {
+        Some(directory) => {
+            let directory = directory.canonicalize().map_err(|error| system("finding the jobs' directory", error))?;
+            std::os::unix::fs::symlink(&directory, &bucket).map_err(|error| system("linking the jobs' directory", error))?;
+            directory
+        }
+        None => {
+            fs::create_dir(&bucket)
+                .and_then(|()| samples::write(&bucket, SystemTime::now()))
+                .map_err(|error| system("writing the sample jobs", error))?;
+            bucket
+        }
+    };
+    let address = s3::serve(root.path(), listen).await.map_err(|error| listening(listen, "--s3-listen", error))?;
+    let s3 = format!("http://{address}");
+    let jobs = if own.is_some() { Jobs::Directory { s3, directory } } else { Jobs::Samples { s3, directory } };
+    Ok((jobs, root))
+}
+
+async fn endpoint(jobs: &Jobs, prefix: &str, api_key: &str) -> Result<Endpoint, Box<dyn std::error::Error + Send + Sync>> {
+    let sha256 = Sha256::digest(api_key).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    let keys = json!({ "keys": [{ "name": "local", "sha256": sha256 }] }).to_string();
+    let settings = Settings::read(|name| match (name, jobs) {
+        ("API_KEYS", _) => Some(keys.clone()),
+        ("JOBS_PREFIX", _) => Some(prefix.into()),
+        ("JOBS_BUCKET", Jobs::Bucket(bucket)) => Some(bucket.clone()),
+        (name, Jobs::Bucket(_)) => std::env::var(name).ok(),
+        ("JOBS_BUCKET", _) => Some(BUCKET.into()),
+        ("AWS_REGION", _) => Some("us-east-1".into()),
+        ("AWS_ENDPOINT_URL_S3", Jobs::Samples { s3, .. } | Jobs::Directory { s3, .. }) => Some(s3.clone()),
+        _ => None,
+    })?;
+    let credentials = match jobs {
+        Jobs::Bucket(_) => SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()),
+        _ => SharedCredentialsProvider::new(Credentials::new(s3::ACCESS_KEY, s3::SECRET_KEY, None, None, "local")),
+    };
+    let s3 = S3::new(&settings, credentials)?;
+    Ok(Endpoint::start(settings, s3, SharedTimeSource::default()).await?)
+}
+
+fn listening(address: SocketAddr, option: &'static str, error: io::Error) -> StartError {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        StartError::InUse { address, option }
+    } else {
+        system(format!("listening on {address} ({option})"), error)
+    }
+}
+
+fn system(what: impl Into<String>, error: io::Error) -> StartError {
+    StartError::System { what: what.into(), error }
+}
+
+/// What is running, and commands to try it with.
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { url, api_key, .. } = self;
+        let key = format!("-H 'x-api-key: {api_key}'");
+        let ask = |job_id: &str, key: &str| {
+            format!("curl -i {url}/v1/toolkit/job/status {key} -d '{{\"job_id\":\"{job_id}\"}}'")
+        };
+        writeln!(f, "The job-status endpoint is running at {url}")?;
+        match &self.jobs {
+            Jobs::Samples { s3, directory } => {
+                writeln!(f, "  S3        {s3}, bucket {BUCKET}")?;
+                writeln!(f, "  samples   {}  (edit one and poll again)", directory.display())?;
+            }
+            Jobs::Directory { s3, directory } => {
+                writeln!(f, "  S3        {s3}, bucket {BUCKET}")?;
+                writeln!(f, "  jobs      {}", directory.display())?;
+            }
+            Jobs::Bucket(bucket) => writeln!(f, "  bucket    {bucket}")?,
+        }
+        writeln!(f, "  API key   {api_key}\n  stop      Ctrl-C\n")?;
+        if let Jobs::Samples { .. } = &self.jobs {
+            for (what, job_id) in [
+                ("done", samples::DONE),
+                ("running: ask again after retry-after seconds", samples::RUNNING),
+                ("queued", samples::QUEUED),
+                ("submitted", samples::SUBMITTED),
+                ("failed: a job that went wrong", samples::FAILED),
+                ("no such job: 404", samples::UNKNOWN),
+            ] {
+                writeln!(f, "# {what}\n{}", ask(job_id, &key))?;
+            }
+            writeln!(f, "# a large transcript, compressed on the way\n{} --compressed", ask(samples::LARGE, &key))?;
+        } else {
+            writeln!(f, "# a job\n{}", ask("<job_id>", &key))?;
+        }
+        writeln!(f, "# no key: 401\n{}", ask(samples::DONE, "").replace("  ", " "))?;
+        writeln!(f, "# not a UUID: 400\n{}", ask("42", &key))?;
+        writeln!(f, "# not POST: 405\ncurl -i {url}/v1/toolkit/job/status")?;
+        writeln!(f, "# no such path: 404\ncurl -i -X POST {url}/status")
+    }
+}

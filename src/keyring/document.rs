@@ -1,0 +1,198 @@
+//! The keyring document: strict, so that a typo can't make a key eternal or open a folder.
+//!
+//! Faults are collected, up to a handful, each named with its entry. They never repeat a value,
+//! because the likeliest mistake of all is a key where its digest belongs; a member's name is
+//! repeated only if it can't be a key either.
+
+use std::{borrow::Cow, collections::HashMap, fmt, time::SystemTime};
+
+use serde::{
+    Deserialize,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::{Digest, Key};
+
+/// Faults listed before the rest is only counted.
+const LISTED: usize = 8;
+/// Longest name, and longest segment of a prefix, in bytes.
+const MAX_NAME: usize = 64;
+/// Longest prefix, in bytes; S3 keys have at most 1,024.
+const MAX_PREFIX: usize = 512;
+
+/// What is wrong with a keyring document.
+#[derive(Debug, thiserror::Error)]
+pub struct Faults(Vec<String>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let listed = self.0.get(..LISTED).unwrap_or(&self.0);
+        write!(f, "is not a valid keyring: {}", listed.join(", "))?;
+        match self.0.len() - listed.len() {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more"),
+        }
+    }
+}
+
+pub(super) fn parse(json: &[u8]) -> Result<HashMap<Digest, Key>, Faults> {
+    let document: Members<'_, 1> = serde_json::from_slice(json).map_err(|error| {
+        let what = if error.is_data() { "it is not a JSON object" } else { "it is not valid JSON" };
+        Faults(vec![format!("{what} (line {}, column {})", error.line(), error.column())])
+    })?;
+    let mut faults = Vec::new();
+    let [entries] = document.named(["keys"], "the document", &mut faults);
+    let entries = match entries.map(|raw| serde_json::from_str::<Vec<&RawValue>>(raw.get())) {
+        Some(Ok(entries)) => entries,
+        Some(Err(_)) => {
+            faults.push("keys is not an array".into());
+            Vec::new()
+        }
+        None => {
+            faults.push("keys is missing".into());
+            Vec::new()
+        }
+    };
+
+    let mut keys = HashMap::with_capacity(entries.len());
+    let mut names = HashMap::with_capacity(entries.len());
+    for (index, entry) in entries.iter().enumerate() {
+        let at = format!("keys[{index}]");
+        let Some((digest, key)) = parse_entry(entry.get(), &at, &mut faults) else { continue };
+        if let Some(first) = names.insert(key.name.clone(), index) {
+            faults.push(format!("{at} has the name of keys[{first}]"));
+        }
+        let name = key.name.clone();
+        if let Some(first) = keys.insert(digest, key) {
+            faults.push(format!("{at} ({name}) has the sha256 of {}", first.name));
+        }
+    }
+    if faults.is_empty() { Ok(keys) } else { Err(Faults(faults)) }
+}
+
+fn parse_entry(json: &str, at: &str, faults: &mut Vec<String>) -> Option<(Digest, Key)> {
+    let known = faults.len();
+    let Ok(members) = serde_json::from_str::<Members<'_, 4>>(json) else {
+        faults.push(format!("{at} is not an object"));
+        return None;
+    };
+    let [name, sha256, prefix, expires] = members.named(["name", "sha256", "prefix", "expires"], at, faults);
+
+    let mut check = |member: &str, what: &str, ok: bool| {
+        if !ok {
+            faults.push(format!("{at}: {member} {what}"));
+        }
+    };
+    let name = name.map(string);
+    check("name", "is missing", name.is_some());
+    let name = name.map(|name| name.filter(|name| is_name(name)));
+    check("name", "is not a string of 1 to 64 printable ASCII characters", name != Some(None));
+
+    let digest = sha256.map(string);
+    check("sha256", "is missing", digest.is_some());
+    let digest = digest.map(|text| text.and_then(|text| parse_digest(&text)));
+    check("sha256", "is not 64 hexadecimal digits", digest != Some(None));
+
+    let prefix = prefix.map(|raw| string(raw).filter(|prefix| is_folder(prefix)));
+    check("prefix", "is not a folder such as acme/ (segments of letters, digits, - _ . each ending in /)", prefix != Some(None));
+
+    let expires = expires.map(|raw| string(raw).and_then(|text| parse_moment(&text)));
+    check("expires", "is not a moment such as 2027-06-30T00:00:00Z (RFC 3339, with offset)", expires != Some(None));
+
+    if faults.len() > known {
+        return None;
+    }
+    let key = Key {
+        name: name??.into(),
+        folder: prefix.flatten().unwrap_or_default().into(),
+        expires: expires.flatten(),
+    };
+    Some((digest??, key))
+}
+
+fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    serde_json::from_str::<Text<'_>>(raw.get()).ok().map(|text| text.0)
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+fn is_folder(prefix: &str) -> bool {
+    let is_segment = |segment: &str| {
+        (1..=MAX_NAME).contains(&segment.len())
+            && !segment.starts_with('.')
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    prefix.len() <= MAX_PREFIX
+        && prefix.strip_suffix('/').is_some_and(|segments| segments.split('/').all(is_segment))
+}
+
+fn parse_digest(text: &str) -> Option<Digest> {
+    let mut digest = Digest::default();
+    if text.len() != 2 * digest.len() {
+        return None;
+    }
+    for (byte, digits) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
+        *byte = u8::from_str_radix(digits, 16).ok()?;
+    }
+    Some(digest)
+}
+
+fn parse_moment(text: &str) -> Option<SystemTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok().map(SystemTime::from)
+}
+
+/// The members of an object with at most `N` allowed ones, as they are written.
+struct Members<'a, const N: usize>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a, const N: usize> Members<'a, N> {
+    /// The values of the allowed members; any other member, and any given twice, is a fault.
+    fn named(self, allowed: [&str; N], at: &str, faults: &mut Vec<String>) -> [Option<&'a RawValue>; N] {
+        let mut values = [None; N];
+        for (name, value) in self.0 {
+            let slot = allowed.iter().position(|allowed| *allowed == name).and_then(|index| values.get_mut(index));
+            match slot {
+                Some(slot @ None) => *slot = Some(value),
+                Some(Some(_)) => faults.push(format!("{at}: {name} is given twice")),
+                None if is_harmless(&name) => faults.push(format!("{at}: there is no member {name}")),
+                None => faults.push(format!("{at}: it has a member that is none of {}", allowed.join(", "))),
+            }
+        }
+        values
+    }
+}
+
+/// Whether a member's name is a word, and not a key in the wrong place.
+fn is_harmless(name: &str) -> bool {
+    name.len() <= 16 && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
+}
+
+impl<'de, const N: usize> Deserialize<'de> for Members<'de, N> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor::<N>)
+    }
+}
+
+struct MembersVisitor<const N: usize>;
+
+impl<'de, const N: usize> Visitor<'de> for MembersVisitor<N> {
+    type Value = Members<'de, N>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::with_capacity(N);
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
+}

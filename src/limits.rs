@@ -1,0 +1,78 @@
+//! Every limit and deadline, in one place, each with the reason for its value.
+//!
+//! They are constants, not settings: each follows from what Lambda, the gateways or S3 do, and
+//! an operator has nothing to gain by turning one. What an operator would turn is in
+//! [`Settings`](crate::Settings).
+
+use std::time::Duration;
+
+/// Longest time a caller waits for an answer, whatever S3 does. Three full attempts with their
+/// backoffs (4.6 s) fit, and it is far below the 29–30 s at which gateways give up by themselves.
+pub const REQUEST_BUDGET: Duration = Duration::from_secs(5);
+
+/// Kept free before the invocation's own deadline, so that the documented 500 is on its way
+/// before Lambda ends the environment.
+pub const DEADLINE_RESERVE: Duration = Duration::from_millis(500);
+
+/// TCP connect and TLS handshake. Within a region they take single-digit milliseconds; half a
+/// second means a lost packet or a dead address, and another try is likelier to get through.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// One attempt at an object, from request to the last byte of the body.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Attempts at one object, the first included.
+pub const ATTEMPTS: u32 = 3;
+
+/// Upper end of the first random wait between attempts; it doubles with each further one. S3
+/// answers a repeated read from another server at once, so there is little to wait for.
+pub const BACKOFF: Duration = Duration::from_millis(25);
+
+/// An idle connection is dropped before S3 drops it (at about 20 s): a request on a connection
+/// that the other side has closed costs a failed attempt.
+pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Largest request body. A job id and a reference need some 200 bytes.
+pub const MAX_REQUEST_BODY: usize = 16 * 1024;
+
+/// Largest status file that is read. Such a file, its compressed envelope and the payload around
+/// that stay within a 256 MB function (measured: `docs/failure-modes.md`).
+pub const MAX_STATUS_FILE: u64 = 32 * 1024 * 1024;
+
+/// Largest payload Lambda accepts from a function: 6 MB and a bit, as its own error states.
+pub const MAX_LAMBDA_PAYLOAD: usize = 6_291_556;
+
+/// Largest payload an Application Load Balancer accepts from a function: 1 MB.
+pub const MAX_ALB_PAYLOAD: usize = 1_048_576;
+
+/// Room left in a payload for all that is not the body: status, headers (twice, for a load
+/// balancer), member names. They come to less than 1 KiB.
+pub const PAYLOAD_OVERHEAD: usize = 2 * 1024;
+
+/// Envelopes from this size on are compressed for callers who accept it: below, a response fits
+/// a few packets anyway and compressing costs more than it saves.
+pub const GZIP_FROM: usize = 8 * 1024;
+
+/// Bounds of the `retry-after` header for an unfinished job, in seconds.
+pub const RETRY_AFTER_SECONDS: std::ops::RangeInclusive<u64> = 1..=30;
+
+/// `retry-after` when S3 asked us to slow down, in seconds: its partitions need a while to
+/// split, and callers that come back at once keep it from doing so.
+pub const THROTTLED_RETRY_AFTER_SECONDS: u64 = 5;
+
+/// Age from which the keyring is read again before a request is judged: the longest a revoked
+/// key keeps working.
+pub const KEYRING_FRESH: Duration = Duration::from_secs(60);
+
+/// How long the last good keyring stays in force while it cannot be read again: long enough to
+/// ride out an S3 incident or a bad upload, short enough that a revocation is not lost in one.
+pub const KEYRING_GRACE: Duration = Duration::from_secs(15 * 60);
+
+/// Pause after a failed refresh before the next: an S3 outage must not slow every request down.
+pub const KEYRING_RETRY: Duration = Duration::from_secs(5);
+
+/// What a refresh may take of a request's budget; the rest is left for the status file.
+pub const KEYRING_REFRESH_BUDGET: Duration = Duration::from_secs(2);
+
+/// Largest keyring document: some 50,000 keys.
+pub const MAX_KEYRING: u64 = 8 * 1024 * 1024;

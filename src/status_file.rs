@@ -1,0 +1,150 @@
+//! A status file: what a worker wrote about its job, passed on byte for byte.
+//!
+//! It is only *checked*: that it is one well-formed JSON object in UTF-8, and what its top-level
+//! `job_status` says. Nothing is rebuilt, so numbers keep their digits, members their order and
+//! duplicates, escapes their spelling. The check skips values without building them and without
+//! recursion, so neither size nor depth of nesting can hurt.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::limits::RETRY_AFTER_SECONDS;
+
+/// A checked status file.
+pub struct StatusFile {
+    /// The file's text: one JSON object. A byte order mark in front is not part of it (RFC 8259,
+    /// section 8.1) and left out; white space is kept.
+    pub text: String,
+    /// What the top-level `job_status` says. Given more than once, the last one counts, as for
+    /// most JSON readers.
+    pub state: State,
+    /// When the worker last wrote the file, by S3's `Last-Modified`.
+    pub last_modified: Option<SystemTime>,
+}
+
+/// What `job_status` says, as far as this endpoint cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Waiting for a worker.
+    Queued,
+    /// Being worked on.
+    Running,
+    /// Handed to another service.
+    Submitted,
+    /// Finished; the nested result says how.
+    Done,
+    /// Given up.
+    Failed,
+    /// Anything else, or nothing: passed on like the others, never a reason to poll again.
+    Other,
+}
+
+/// Why a file can't be passed on.
+#[derive(Debug, thiserror::Error)]
+pub enum Malformed {
+    /// No bytes, or nothing but white space.
+    #[error("it is empty")]
+    Empty,
+    /// Some bytes are not UTF-8.
+    #[error("it is not UTF-8")]
+    NotUtf8(#[source] std::str::Utf8Error),
+    /// Not one JSON object: cut off, malformed, another kind of value, or followed by more.
+    #[error("it is not one JSON object")]
+    NotAnObject(#[source] serde_json::Error),
+}
+
+impl StatusFile {
+    /// Checks the bytes of a status file.
+    ///
+    /// # Errors
+    /// [`Malformed`], without the file's content.
+    pub fn check(bytes: Vec<u8>, last_modified: Option<SystemTime>) -> Result<Self, Malformed> {
+        let mut text = String::from_utf8(bytes).map_err(|error| Malformed::NotUtf8(error.utf8_error()))?;
+        if text.starts_with('\u{feff}') {
+            text.remove(0);
+        }
+        if text.trim_ascii().is_empty() {
+            return Err(Malformed::Empty);
+        }
+        let state = state(&text).map_err(Malformed::NotAnObject)?;
+        Ok(Self { text, state, last_modified })
+    }
+
+    /// How long the caller should wait before the next poll, in whole seconds: a tenth of the
+    /// file's age within [`RETRY_AFTER_SECONDS`], so that a young job is polled often and an old
+    /// one rarely. `None` for a job that is not going to change.
+    #[must_use]
+    pub fn retry_after(&self, now: SystemTime) -> Option<u64> {
+        matches!(self.state, State::Queued | State::Running | State::Submitted).then(|| {
+            let age = self
+                .last_modified
+                .and_then(|written| now.duration_since(written).ok())
+                .unwrap_or(Duration::ZERO);
+            (age.as_secs() / 10).clamp(*RETRY_AFTER_SECONDS.start(), *RETRY_AFTER_SECONDS.end())
+        })
+    }
+}
+
+fn state(text: &str) -> Result<State, serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let state = json.deserialize_map(StateVisitor)?;
+    json.end()?;
+    Ok(state)
+}
+
+struct StateVisitor;
+
+impl<'de> Visitor<'de> for StateVisitor {
+    type Value = State;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<State, A::Error> {
+        let mut state = State::Other;
+        while let Some(is_job_status) = map.next_key_seed(IsJobStatus)? {
+            if is_job_status {
+                state = match serde_json::from_str::<String>(map.next_value::<&RawValue>()?.get()).as_deref() {
+                    Ok("queued") => State::Queued,
+                    Ok("running") => State::Running,
+                    Ok("submitted") => State::Submitted,
+                    Ok("done") => State::Done,
+                    Ok("failed") => State::Failed,
+                    _ => State::Other,
+                };
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(state)
+    }
+}
+
+/// Compares a member's name as bytes: an escaped lone surrogate is well-formed JSON but no `str`.
+struct IsJobStatus;
+
+impl<'de> DeserializeSeed<'de> for IsJobStatus {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_bytes(self)
+    }
+}
+
+impl Visitor<'_> for IsJobStatus {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member name")
+    }
+
+    fn visit_bytes<E>(self, name: &[u8]) -> Result<bool, E> {
+        Ok(name == b"job_status")
+    }
+}

@@ -1,0 +1,43 @@
+//! Time, as tests need it: a wall clock that is set by hand, and a timer clock that runs by itself.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use aws_smithy_async::time::TimeSource;
+
+/// A wall clock that stands still until it is moved.
+#[derive(Clone, Debug)]
+pub struct Clock(Arc<Mutex<SystemTime>>);
+
+impl Clock {
+    pub fn new() -> Self {
+        // A whole second: S3's Last-Modified has no finer one.
+        Self(Arc::new(Mutex::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_435_200))))
+    }
+
+    pub fn forward(&self, seconds: u64) {
+        *self.0.lock().unwrap() += Duration::from_secs(seconds);
+    }
+}
+
+impl TimeSource for Clock {
+    fn now(&self) -> SystemTime {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// Lets timers run hundreds of times faster than the real ones. Tokio's paused clock jumps to the
+/// next timer as soon as every task waits, be it for a socket that is about to be readable; here
+/// sockets are polled many times for each millisecond that passes, so they always win.
+pub fn fast_timers() {
+    tokio::spawn(async {
+        loop {
+            for _ in 0..16 {
+                tokio::task::yield_now().await;
+            }
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+    });
+}

@@ -1,0 +1,11 @@
+//! Behaviour, through the front door: real events in, exact answers out, real S3 in between.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod ask;
+mod clock;
+mod fault_s3;
+mod lambda;
+mod logs;
+mod world;
+
+mod contract;

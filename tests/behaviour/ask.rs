@@ -179,13 +179,14 @@ impl fmt::Display for Reply {
 /// Asserts status, headers and body of a reply at once, against an inline snapshot. What differs
 /// from run to run is redacted by name.
 macro_rules! assert_reply {
-    ($reply:expr, @$snapshot:literal) => {
+    ($reply:expr, @$snapshot:literal) => {{
+        let reply = $reply.to_string();
         insta::with_settings!({ filters => [
             (
                 r#""pid":\d+,"queue_id":\d+,"run_time":(\d+\.\d{3}),"queue_time":0\.0,"total_time":\d+\.\d{3},"queue_length":0,"build_number":"\d+\.\d+\.\d+"\}$"#,
                 r#""pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}"#,
             ),
-        ]}, { insta::assert_snapshot!($reply.to_string(), @$snapshot) })
-    };
+        ]}, { insta::assert_snapshot!(reply, @$snapshot) })
+    }};
 }
 pub(crate) use assert_reply;

@@ -128,7 +128,7 @@ impl World {
         context.request_id = REQUEST_ID.into();
         let deadline = (self.clock.now() + ask.time_left).duration_since(SystemTime::UNIX_EPOCH).unwrap();
         context.deadline = u64::try_from(deadline.as_millis()).unwrap();
-        serde_json::to_value(event.answer(&self.endpoint, &context).await).unwrap()
+        serde_json::to_value(Box::pin(event.answer(&self.endpoint, &context)).await).unwrap()
     }
 
     /// Writes an object, or replaces it.

@@ -1,0 +1,193 @@
+//! An S3 that misbehaves on demand: a loopback server that speaks just enough HTTP to do so.
+
+use std::{
+    collections::VecDeque,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::TlsAcceptor;
+
+/// What one request gets.
+#[derive(Clone)]
+pub enum Act {
+    /// A complete answer; the connection stays open.
+    Answer(Vec<u8>),
+    /// A complete answer; then the connection is closed without a word about it.
+    AnswerThenClose(Vec<u8>),
+    /// These bytes, and then nothing more.
+    Hang(Vec<u8>),
+    /// These bytes, and then the end of the stream.
+    Close(Vec<u8>),
+    /// These bytes, and then a reset.
+    Reset(Vec<u8>),
+    /// These bytes one by one, with a pause after each.
+    Drip(Vec<u8>, Duration),
+}
+
+/// The server.
+#[derive(Clone)]
+pub struct FaultS3 {
+    pub address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    script: VecDeque<Act>,
+    otherwise: Option<Act>,
+    requests: Vec<String>,
+    connections: u32,
+}
+
+impl FaultS3 {
+    /// A server that answers every request with 404 `NoSuchKey` until told otherwise.
+    pub async fn start() -> Self {
+        Self::listen(None).await
+    }
+
+    /// The same behind TLS.
+    pub async fn start_tls(acceptor: TlsAcceptor) -> Self {
+        Self::listen(Some(acceptor)).await
+    }
+
+    async fn listen(tls: Option<TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(Mutex::new(State { otherwise: Some(Act::Answer(no_such_key())), ..State::default() }));
+        let server = Self { address, state: Arc::clone(&state) };
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).unwrap();
+                state.lock().unwrap().connections += 1;
+                let (state, tls) = (Arc::clone(&state), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => {
+                            let stream = converse(stream, &state).await;
+                            if let Some(stream) = stream {
+                                reset(&stream);
+                            }
+                        }
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                converse(stream, &state).await;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        server
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What the next requests get, one after the other.
+    pub fn then(&self, acts: impl IntoIterator<Item = Act>) {
+        self.state.lock().unwrap().script.extend(acts);
+    }
+
+    /// What every request gets that nothing else was said about.
+    pub fn always(&self, act: Act) {
+        self.state.lock().unwrap().otherwise = Some(act);
+    }
+
+    /// The heads of the requests seen since the last call.
+    pub fn seen(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().unwrap().requests)
+    }
+
+    /// Connections accepted so far.
+    pub fn connections(&self) -> u32 {
+        self.state.lock().unwrap().connections
+    }
+}
+
+/// Serves one connection; gives the stream back if it is to be reset.
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(stream: S, state: &Mutex<State>) -> Option<S> {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if stream.read_line(&mut head).await.unwrap_or(0) == 0 {
+                return None;
+            }
+        }
+        let act = {
+            let mut state = state.lock().unwrap();
+            state.requests.push(head);
+            state.script.pop_front().or_else(|| state.otherwise.clone()).unwrap()
+        };
+        match act {
+            Act::Answer(bytes) => stream.write_all(&bytes).await.ok()?,
+            Act::AnswerThenClose(bytes) | Act::Close(bytes) => {
+                stream.write_all(&bytes).await.ok()?;
+                return None;
+            }
+            Act::Hang(bytes) => {
+                stream.write_all(&bytes).await.ok()?;
+                // Nothing more comes; the client gives up and closes.
+                let mut rest = String::new();
+                let _ = stream.read_line(&mut rest).await;
+                return None;
+            }
+            Act::Reset(bytes) => {
+                stream.write_all(&bytes).await.ok()?;
+                return Some(stream.into_inner());
+            }
+            Act::Drip(bytes, pause) => {
+                for byte in bytes {
+                    stream.write_all(&[byte]).await.ok()?;
+                    tokio::time::sleep(pause).await;
+                }
+            }
+        }
+    }
+}
+
+/// Has the kernel close with RST instead of FIN.
+fn reset(stream: &TcpStream) {
+    stream.set_zero_linger().unwrap();
+}
+
+/// 200 with this object.
+pub fn object(content: impl AsRef<[u8]>) -> Vec<u8> {
+    object_with("", content)
+}
+
+/// 200 with this object and more headers, each ending in CRLF.
+pub fn object_with(headers: &str, content: impl AsRef<[u8]>) -> Vec<u8> {
+    let content = content.as_ref();
+    promising(content.len(), headers, content)
+}
+
+/// 200 with a body whose length is announced as `length`, whatever it is.
+pub fn promising(length: usize, headers: &str, content: &[u8]) -> Vec<u8> {
+    let mut bytes = format!(
+        "HTTP/1.1 200 OK\r\nx-amz-request-id: 4442587FB7D0A2F9\r\nlast-modified: Wed, 25 Nov 2026 11:00:00 GMT\r\netag: \"1\"\r\n{headers}content-length: {length}\r\n\r\n"
+    )
+    .into_bytes();
+    bytes.extend_from_slice(content);
+    bytes
+}
+
+/// An error as S3 words it, naming things that no caller may see.
+pub fn error(status: &str, code: &str, message: &str) -> Vec<u8> {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message><BucketName>secret-bucket</BucketName><RequestId>4442587FB7D0A2F9</RequestId></Error>"
+    );
+    format!("HTTP/1.1 {status}\r\ncontent-type: application/xml\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+/// 404 for a missing object.
+pub fn no_such_key() -> Vec<u8> {
+    error("404 Not Found", "NoSuchKey", "The specified key does not exist.")
+}

@@ -9,22 +9,41 @@ use aws_smithy_async::time::TimeSource;
 
 /// A wall clock that stands still until it is moved.
 #[derive(Clone, Debug)]
-pub struct Clock(Arc<Mutex<SystemTime>>);
+pub struct Clock(Arc<Mutex<Reading>>);
+
+#[derive(Debug)]
+struct Reading {
+    now: SystemTime,
+    until_panic: u32,
+}
 
 impl Clock {
     pub fn new() -> Self {
         // A whole second: S3's Last-Modified has no finer one.
-        Self(Arc::new(Mutex::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_435_200))))
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_435_200);
+        Self(Arc::new(Mutex::new(Reading { now, until_panic: 0 })))
     }
 
     pub fn forward(&self, seconds: u64) {
-        *self.0.lock().unwrap() += Duration::from_secs(seconds);
+        self.0.lock().unwrap().now += Duration::from_secs(seconds);
+    }
+
+    /// Panics when it is read for the `reading`th time from now on, once.
+    pub fn panic_at(&self, reading: u32) {
+        self.0.lock().unwrap().until_panic = reading;
     }
 }
 
 impl TimeSource for Clock {
     fn now(&self) -> SystemTime {
-        *self.0.lock().unwrap()
+        let (now, panics) = {
+            let mut reading = self.0.lock().unwrap();
+            let panics = reading.until_panic == 1;
+            reading.until_panic = reading.until_panic.saturating_sub(1);
+            (reading.now, panics)
+        };
+        assert!(!panics, "the clock is broken");
+        now
     }
 }
 

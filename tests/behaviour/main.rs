@@ -8,4 +8,7 @@ mod lambda;
 mod logs;
 mod world;
 
+mod binary;
 mod contract;
+mod faults;
+mod status_files;

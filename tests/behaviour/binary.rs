@@ -1,0 +1,156 @@
+//! The compiled binary, started as Lambda starts it.
+
+use std::{collections::HashMap, fs, net::Ipv4Addr, process::Command, time::SystemTime};
+
+use local::{s3, samples};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    ask::{Ask, DEMO_KEY, Reply},
+    lambda::Function,
+    world::{keyring, sha256},
+};
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_job-status");
+
+/// The function, and what is behind its S3.
+async fn start() -> (Function, TempDir) {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("jobs")).unwrap();
+    samples::write(&root.path().join("jobs"), SystemTime::now()).unwrap();
+    let address = s3::serve(root.path(), (Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+    let function = Function::start(BINARY, &environment(&format!("http://{address}"))).await;
+    (function, root)
+}
+
+/// What Lambda and the template set.
+pub fn environment(s3_endpoint: &str) -> HashMap<&'static str, String> {
+    HashMap::from([
+        ("JOBS_BUCKET", "jobs".into()),
+        ("API_KEYS", keyring(&[json!({ "name": "demo", "sha256": sha256(DEMO_KEY) })])),
+        ("AWS_REGION", "us-east-1".into()),
+        ("AWS_ACCESS_KEY_ID", s3::ACCESS_KEY.into()),
+        ("AWS_SECRET_ACCESS_KEY", s3::SECRET_KEY.into()),
+        ("AWS_ENDPOINT_URL_S3", s3_endpoint.into()),
+    ])
+}
+
+/// The rows of the table in `events/README.md`: event, status, body.
+fn documented() -> Vec<(String, u16, String)> {
+    let readme = fs::read_to_string("events/README.md").unwrap();
+    let rows = readme.lines().filter(|line| line.starts_with("| [`"));
+    rows.map(|row| {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let name = cells[0].split('`').nth(1).unwrap();
+        (name.into(), cells[2].parse().unwrap(), cells[3].into())
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn every_sample_event_gets_its_documented_answer() {
+    let documented = documented();
+    let mut files: Vec<_> = fs::read_dir("events")
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter_map(|name| name.strip_suffix(".json").map(str::to_owned))
+        .filter(|name| name != "env")
+        .collect();
+    files.sort();
+    let mut names: Vec<_> = documented.iter().map(|row| row.0.clone()).collect();
+    names.sort();
+    assert_eq!(files, names, "the table in events/README.md lists every event");
+
+    let (function, _s3) = start().await;
+    for (name, status, body) in documented {
+        let answered = function.invoke(fs::read_to_string(format!("events/{name}.json")).unwrap()).await;
+        let reply = Reply::unpack(&answered.json());
+        assert_eq!(reply.status, status, "{name}: {reply}");
+        assert_eq!(reply.header("x-request-id"), Some(answered.request_id.as_str()), "{name}");
+        if status == 200 {
+            let file: Value = serde_json::from_str(reply.status_file()).unwrap();
+            let state = file["job_status"].as_str().unwrap();
+            assert_eq!(body, format!("the envelope, `job_status` `{state}`"), "{name}: {reply}");
+        } else {
+            assert_eq!(format!("`{}`", reply.body), body, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_event_of_no_front_door_fails_its_invocation_and_not_the_next() {
+    let (function, _s3) = start().await;
+    for event in ["{}", "[]", "\"ping\""] {
+        let error = function.invoke(event).await.payload.unwrap_err();
+        assert!(error.contains("errorMessage"), "{error}");
+    }
+    let reply = Reply::unpack(&function.invoke(Ask::job(samples::DONE).http_api().to_string()).await.json());
+    assert_eq!(reply.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_printed_is_json_lines_without_secrets() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("jobs")).unwrap();
+    samples::write(&root.path().join("jobs"), SystemTime::now()).unwrap();
+    let address = s3::serve(root.path(), (Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+    let mut environment = environment(&format!("http://{address}"));
+    environment.insert("AWS_LAMBDA_LOG_LEVEL", "TRACE".into());
+    let function = Function::start(BINARY, &environment).await;
+    for ask in [Ask::job(samples::DONE), Ask::job(samples::DONE).key("presented-secret"), Ask::body("x")] {
+        function.invoke(ask.http_api().to_string()).await.json();
+    }
+    let output = function.stop().await;
+    let lines: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let outcomes: Vec<_> = lines.iter().filter(|line| line["message"] == "request").map(|line| &line["outcome"]).collect();
+    assert_eq!(outcomes, ["done", "unauthorized", "bad_request"]);
+    let started = lines.iter().find(|line| line["event"] == "started").unwrap();
+    assert_eq!((&started["trust_store"], &started["version"]), (&json!("amazon"), &json!(env!("CARGO_PKG_VERSION"))));
+    for secret in [DEMO_KEY, &sha256(DEMO_KEY), "presented-secret", s3::SECRET_KEY, "Transcription completed"] {
+        assert!(!output.contains(secret), "{secret} in {output}");
+    }
+}
+
+#[tokio::test]
+async fn settings_that_are_missing_or_malformed_fail_the_init_in_one_line() {
+    let environment = HashMap::from([
+        ("JOBS_PREFIX", "/jobs/".into()),
+        ("AWS_REGION", "eu-central-1".into()),
+        ("API_KEYS", r#"{"keys":["demo-key"]}"#.into()),
+        ("AWS_ENDPOINT_URL_S3", "localhost:9001".into()),
+    ]);
+    let (status, output) = Function::start(BINARY, &environment).await.exit().await;
+    assert_eq!(status.code(), Some(1));
+    let line: Value = serde_json::from_str(&output).expect("one line of JSON");
+    assert_eq!((&line["level"], &line["event"]), (&json!("ERROR"), &json!("stopped")));
+    assert_eq!(
+        line["error"],
+        "cannot start: JOBS_BUCKET is not set: it takes the bucket of the status files; \
+         JOBS_PREFIX is not a key prefix such as jobs/ (no slash in front, no double slash); \
+         API_KEYS is not a valid keyring: keys[0] is not an object; \
+         AWS_ENDPOINT_URL_S3 is not a URL such as http://localhost:9001"
+    );
+}
+
+#[tokio::test]
+async fn a_bucket_that_cannot_be_read_is_a_warning_at_init_and_no_reason_to_stop() {
+    let closed = "http://127.0.0.1:1";
+    let function = Function::start(BINARY, &environment(closed)).await;
+    let reply = Reply::unpack(&function.invoke(Ask::job("x").http_api().to_string()).await.json());
+    assert_eq!(reply.status, 400);
+    let output = function.stop().await;
+    let probe = output.lines().find(|line| line.contains("probe_failed")).expect("a warning");
+    assert!(probe.contains(r#""level":"WARN""#) && probe.contains("AWS_ENDPOINT_URL_S3"), "{probe}");
+}
+
+#[test]
+fn outside_lambda_it_says_what_it_is_and_how_to_run_it() {
+    let output = Command::new(BINARY).env_remove("AWS_LAMBDA_RUNTIME_API").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.stdout, b"");
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "job-status is an AWS Lambda function that answers job-status polls; to run it on this machine, use `cargo local` in its repository\n"
+    );
+}

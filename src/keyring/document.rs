@@ -145,7 +145,9 @@ fn parse_digest(text: &str) -> Option<Digest> {
 }
 
 fn parse_moment(text: &str) -> Option<SystemTime> {
-    OffsetDateTime::parse(text, &Rfc3339).ok().map(SystemTime::from)
+    // `time` takes any separator and either case; the schema takes what everybody writes.
+    let is_usual = text.as_bytes().get(10) == Some(&b'T') && !text.ends_with('z');
+    is_usual.then(|| OffsetDateTime::parse(text, &Rfc3339).ok()).flatten().map(SystemTime::from)
 }
 
 /// The members of an object with at most `N` allowed ones, as they are written.

@@ -28,6 +28,10 @@ impl Clock {
         self.0.lock().unwrap().now += Duration::from_secs(seconds);
     }
 
+    pub fn back(&self, seconds: u64) {
+        self.0.lock().unwrap().now -= Duration::from_secs(seconds);
+    }
+
     /// Panics when it is read for the `reading`th time from now on, once.
     pub fn panic_at(&self, reading: u32) {
         self.0.lock().unwrap().until_panic = reading;

@@ -11,4 +11,5 @@ mod world;
 mod binary;
 mod contract;
 mod faults;
+mod keys;
 mod status_files;

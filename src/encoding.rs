@@ -36,7 +36,10 @@ pub fn encode(parts: &[&str], accepts_gzip: bool, limit: usize) -> Result<Encode
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let negotiated = length >= GZIP_FROM;
 
-    if negotiated && accepts_gzip && let Ok(compressed) = gzip(parts) {
+    if negotiated
+        && accepts_gzip
+        && let Ok(compressed) = gzip(parts)
+    {
         let size = base64_length(compressed.len());
         return if size <= room {
             Ok(Encoded { body: Body::Binary(compressed), negotiated })
@@ -48,7 +51,10 @@ pub fn encode(parts: &[&str], accepts_gzip: bool, limit: usize) -> Result<Encode
     if size <= room {
         Ok(Encoded { body: Body::Text(parts.concat()), negotiated })
     } else {
-        Err(DoesNotFit { size, fits_compressed: gzip(parts).is_ok_and(|compressed| base64_length(compressed.len()) <= room) })
+        Err(DoesNotFit {
+            size,
+            fits_compressed: gzip(parts).is_ok_and(|compressed| base64_length(compressed.len()) <= room),
+        })
     }
 }
 

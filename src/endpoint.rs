@@ -148,7 +148,8 @@ impl Endpoint {
         line.job_id = Some(payload.job_id);
 
         let get = self.status_file(&key.folder, payload.job_id);
-        let object = self.s3.get(&get, &mut line.s3).await.map_err(|failure| Error::not_read(&payload.job_id, failure))?;
+        let object =
+            self.s3.get(&get, &mut line.s3).await.map_err(|failure| Error::not_read(&payload.job_id, failure))?;
         line.bytes = Some(object.bytes.len());
         let file = StatusFile::check(object.bytes, object.last_modified).map_err(Error::malformed)?;
 

@@ -219,11 +219,7 @@ impl Error {
 impl From<s3::Failure> for Cause {
     fn from(failure: s3::Failure) -> Self {
         let meaning = failure.kind.meaning();
-        Self {
-            kind: meaning.name,
-            hint: failure.hint(),
-            error: failure.into(),
-        }
+        Self { kind: meaning.name, hint: failure.hint(), error: failure.into() }
     }
 }
 

@@ -11,7 +11,9 @@ use tracing::level_filters::LevelFilter;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
-        eprintln!("job-status is an AWS Lambda function that answers job-status polls; to run it on this machine, use `cargo local` in its repository");
+        eprintln!(
+            "job-status is an AWS Lambda function that answers job-status polls; to run it on this machine, use `cargo local` in its repository"
+        );
         return ExitCode::from(2);
     }
     match run().await {

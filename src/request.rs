@@ -23,10 +23,7 @@ impl JobId {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         const HYPHENATED: usize = 36; // the other forms that `uuid` reads are longer or shorter
-        (text.len() == HYPHENATED)
-            .then(|| Uuid::try_parse(text).ok())
-            .flatten()
-            .map(Self)
+        (text.len() == HYPHENATED).then(|| Uuid::try_parse(text).ok()).flatten().map(Self)
     }
 }
 
@@ -74,7 +71,9 @@ impl Payload {
         })?;
         let id = match members.id {
             Member::Absent => None,
-            Member::Repeated => return Err(Error::bad_request("id is given more than once: send it once or not at all")),
+            Member::Repeated => {
+                return Err(Error::bad_request("id is given more than once: send it once or not at all"));
+            }
             Member::Given(raw) if raw.get() == "null" => None,
             Member::Given(raw) => Some(
                 string(raw)

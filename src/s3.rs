@@ -21,7 +21,9 @@ use aws_smithy_http_client::{
     Connector, HttpClientError,
     tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
 use tokio::time::{sleep, timeout};
 
 pub use failure::{Failure, Kind, Meaning};
@@ -77,10 +79,7 @@ impl S3 {
     ///
     /// # Errors
     /// The trust store is unusable.
-    pub fn new(
-        settings: &Settings,
-        credentials: impl ProvideCredentials + 'static,
-    ) -> Result<Self, HttpClientError> {
+    pub fn new(settings: &Settings, credentials: impl ProvideCredentials + 'static) -> Result<Self, HttpClientError> {
         let config = Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(settings.region.clone()))

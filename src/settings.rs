@@ -73,7 +73,11 @@ impl Settings {
             jobs_bucket: reader.required(&["JOBS_BUCKET"], "the bucket of the status files", parse_bucket),
             jobs_prefix: reader.optional(&["JOBS_PREFIX"], parse_prefix).unwrap_or_default(),
             api_keys: reader.required(&["API_KEYS"], "a keyring document or s3://bucket/key", parse_api_keys),
-            region: reader.required(&["AWS_REGION", "AWS_DEFAULT_REGION"], "a region such as eu-central-1", parse_region),
+            region: reader.required(
+                &["AWS_REGION", "AWS_DEFAULT_REGION"],
+                "a region such as eu-central-1",
+                parse_region,
+            ),
             s3_endpoint: reader.optional(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"], parse_endpoint),
             trust_store: reader.optional(&["AWS_CA_BUNDLE"], parse_trust_store).unwrap_or_default(),
             log: reader.optional(&["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"], parse_log).unwrap_or(LevelFilter::INFO),
@@ -170,8 +174,8 @@ fn parse_trust_store(path: &str) -> Result<TrustStore, String> {
 fn parse_log(value: &str) -> Result<LevelFilter, String> {
     match value {
         "FATAL" => Ok(LevelFilter::ERROR), // one of Lambda's levels, not of Rust's
-        value => value
-            .parse()
-            .map_err(|_| "is not a log level: it takes TRACE, DEBUG, INFO, WARN, ERROR or OFF".into()),
+        value => {
+            value.parse().map_err(|_| "is not a log level: it takes TRACE, DEBUG, INFO, WARN, ERROR or OFF".into())
+        }
     }
 }

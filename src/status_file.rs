@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::limits::RETRY_AFTER_SECONDS;
@@ -81,10 +81,7 @@ impl StatusFile {
     #[must_use]
     pub fn retry_after(&self, now: SystemTime) -> Option<u64> {
         matches!(self.state, State::Queued | State::Running | State::Submitted).then(|| {
-            let age = self
-                .last_modified
-                .and_then(|written| now.duration_since(written).ok())
-                .unwrap_or(Duration::ZERO);
+            let age = self.last_modified.and_then(|written| now.duration_since(written).ok()).unwrap_or(Duration::ZERO);
             (age.as_secs() / 10).clamp(*RETRY_AFTER_SECONDS.start(), *RETRY_AFTER_SECONDS.end())
         })
     }
@@ -97,6 +94,14 @@ fn state(text: &str) -> Result<State, serde_json::Error> {
     Ok(state)
 }
 
+const STATES: [(&str, State); 5] = [
+    ("queued", State::Queued),
+    ("running", State::Running),
+    ("submitted", State::Submitted),
+    ("done", State::Done),
+    ("failed", State::Failed),
+];
+
 struct StateVisitor;
 
 impl<'de> Visitor<'de> for StateVisitor {
@@ -108,16 +113,11 @@ impl<'de> Visitor<'de> for StateVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<State, A::Error> {
         let mut state = State::Other;
-        while let Some(is_job_status) = map.next_key_seed(IsJobStatus)? {
-            if is_job_status {
-                state = match serde_json::from_str::<String>(map.next_value::<&RawValue>()?.get()).as_deref() {
-                    Ok("queued") => State::Queued,
-                    Ok("running") => State::Running,
-                    Ok("submitted") => State::Submitted,
-                    Ok("done") => State::Done,
-                    Ok("failed") => State::Failed,
-                    _ => State::Other,
-                };
+        while let Some(name) = map.next_key::<&RawValue>()? {
+            if says(name, "job_status") {
+                let value = map.next_value::<&RawValue>()?;
+                let known = STATES.iter().find(|(text, _)| says(value, text));
+                state = known.map_or(State::Other, |(_, state)| *state);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -126,25 +126,12 @@ impl<'de> Visitor<'de> for StateVisitor {
     }
 }
 
-/// Compares a member's name as bytes: an escaped lone surrogate is well-formed JSON but no `str`.
-struct IsJobStatus;
-
-impl<'de> DeserializeSeed<'de> for IsJobStatus {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-        deserializer.deserialize_bytes(self)
-    }
-}
-
-impl Visitor<'_> for IsJobStatus {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a member name")
-    }
-
-    fn visit_bytes<E>(self, name: &[u8]) -> Result<bool, E> {
-        Ok(name == b"job_status")
+/// Whether the string, as it is written, says `text`. One that is no `str` (an escaped lone
+/// surrogate is well-formed JSON) says nothing.
+fn says(raw: &RawValue, text: &str) -> bool {
+    let raw = raw.get();
+    match raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) {
+        Some(inner) if !inner.contains('\\') => inner == text,
+        _ => serde_json::from_str::<String>(raw).is_ok_and(|string| string == text),
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{
     fmt::{self, Write as _},
-    fs, future::Future,
+    fs,
+    future::Future,
     io,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -111,7 +112,8 @@ async fn serve_s3(own: Option<PathBuf>, listen: SocketAddr) -> Result<(Jobs, Tem
     let directory = match &own {
         Some(directory) => {
             let directory = directory.canonicalize().map_err(|error| system("finding the jobs' directory", error))?;
-            std::os::unix::fs::symlink(&directory, &bucket).map_err(|error| system("linking the jobs' directory", error))?;
+            std::os::unix::fs::symlink(&directory, &bucket)
+                .map_err(|error| system("linking the jobs' directory", error))?;
             directory
         }
         None => {
@@ -127,7 +129,11 @@ async fn serve_s3(own: Option<PathBuf>, listen: SocketAddr) -> Result<(Jobs, Tem
     Ok((jobs, root))
 }
 
-async fn endpoint(jobs: &Jobs, prefix: &str, api_key: &str) -> Result<Endpoint, Box<dyn std::error::Error + Send + Sync>> {
+async fn endpoint(
+    jobs: &Jobs,
+    prefix: &str,
+    api_key: &str,
+) -> Result<Endpoint, Box<dyn std::error::Error + Send + Sync>> {
     let sha256 = Sha256::digest(api_key).iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

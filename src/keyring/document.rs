@@ -96,7 +96,11 @@ fn parse_entry(json: &str, at: &str, faults: &mut Vec<String>) -> Option<(Digest
     check("sha256", "is not 64 hexadecimal digits", digest != Some(None));
 
     let prefix = prefix.map(|raw| string(raw).filter(|prefix| is_folder(prefix)));
-    check("prefix", "is not a folder such as acme/ (segments of letters, digits, - _ . each ending in /)", prefix != Some(None));
+    check(
+        "prefix",
+        "is not a folder such as acme/ (segments of letters, digits, - _ . each ending in /)",
+        prefix != Some(None),
+    );
 
     let expires = expires.map(|raw| string(raw).and_then(|text| parse_moment(&text)));
     check("expires", "is not a moment such as 2027-06-30T00:00:00Z (RFC 3339, with offset)", expires != Some(None));
@@ -104,11 +108,8 @@ fn parse_entry(json: &str, at: &str, faults: &mut Vec<String>) -> Option<(Digest
     if faults.len() > known {
         return None;
     }
-    let key = Key {
-        name: name??.into(),
-        folder: prefix.flatten().unwrap_or_default().into(),
-        expires: expires.flatten(),
-    };
+    let key =
+        Key { name: name??.into(), folder: prefix.flatten().unwrap_or_default().into(), expires: expires.flatten() };
     Some((digest??, key))
 }
 
@@ -128,8 +129,7 @@ fn is_folder(prefix: &str) -> bool {
             && !segment.starts_with('.')
             && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
-    prefix.len() <= MAX_PREFIX
-        && prefix.strip_suffix('/').is_some_and(|segments| segments.split('/').all(is_segment))
+    prefix.len() <= MAX_PREFIX && prefix.strip_suffix('/').is_some_and(|segments| segments.split('/').all(is_segment))
 }
 
 fn parse_digest(text: &str) -> Option<Digest> {

@@ -116,7 +116,13 @@ impl Kind {
             (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "InvalidToken")
             | (403, "InvalidAccessKeyId" | "SignatureDoesNotMatch") => Self::BadCredentials,
             (301 | 307, _)
-            | (_, "PermanentRedirect" | "TemporaryRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException") => Self::WrongRegion,
+            | (
+                _,
+                "PermanentRedirect"
+                | "TemporaryRedirect"
+                | "AuthorizationHeaderMalformed"
+                | "IllegalLocationConstraintException",
+            ) => Self::WrongRegion,
             (403, _) => Self::AccessDenied,
             (429, _) | (503, "SlowDown") => Self::SlowDown,
             (500..=599, _) if message.to_ascii_lowercase().contains("reduce your request rate") => Self::SlowDown,
@@ -132,10 +138,7 @@ impl Failure {
     }
 
     pub(super) fn too_large(size: u64, limit: u64) -> Self {
-        Self {
-            kind: Kind::TooLarge,
-            cause: format!("the object has at least {size} bytes, {limit} are read").into(),
-        }
+        Self { kind: Kind::TooLarge, cause: format!("the object has at least {size} bytes, {limit} are read").into() }
     }
 
     /// What the operator should do, told from the cause where it says more than the kind.

@@ -103,7 +103,8 @@ async fn what_is_printed_is_json_lines_without_secrets() {
     }
     let output = function.stop().await;
     let lines: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let outcomes: Vec<_> = lines.iter().filter(|line| line["message"] == "request").map(|line| &line["outcome"]).collect();
+    let outcomes: Vec<_> =
+        lines.iter().filter(|line| line["message"] == "request").map(|line| &line["outcome"]).collect();
     assert_eq!(outcomes, ["done", "unauthorized", "bad_request"]);
     let started = lines.iter().find(|line| line["event"] == "started").unwrap();
     assert_eq!((&started["trust_store"], &started["version"]), (&json!("amazon"), &json!(env!("CARGO_PKG_VERSION"))));

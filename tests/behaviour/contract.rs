@@ -112,7 +112,9 @@ async fn the_callers_reference_is_echoed() {
         (json!(null), "null"),
     ] {
         let reply = world.send(Ask::body(json!({ "job_id": DONE, "id": id }).to_string())).await;
-        let start = format!(r#"{{"endpoint":"/v1/toolkit/job/status","code":200,"id":{echoed},"job_id":"{DONE}","response":{{"#);
+        let start = format!(
+            r#"{{"endpoint":"/v1/toolkit/job/status","code":200,"id":{echoed},"job_id":"{DONE}","response":{{"#
+        );
         assert!(reply.body.starts_with(&start), "{reply}");
     }
 }
@@ -253,10 +255,27 @@ async fn a_bad_body_is_told_what_is_wrong_with_it() {
     };
     let mut answers = String::new();
     for body in [
-        "", " ", "job_id", "{\"job_id\":", "{\"job_id\":\"\u{1}\"}", "{'job_id':1}", "null", "[]", "\"x\"", "17", "{} {}", "{}x",
-        "{}", r#"{"Job_id":"x"}"#,
-        r#"{"job_id":null}"#, r#"{"job_id":42}"#, r#"{"job_id":["x"]}"#, r#"{"job_id":{"a":1}}"#, r#"{"job_id":"\ud800"}"#,
-        r#"{"job_id":""}"#, r#"{"job_id":"../../etc/passwd"}"#,
+        "",
+        " ",
+        "job_id",
+        "{\"job_id\":",
+        "{\"job_id\":\"\u{1}\"}",
+        "{'job_id':1}",
+        "null",
+        "[]",
+        "\"x\"",
+        "17",
+        "{} {}",
+        "{}x",
+        "{}",
+        r#"{"Job_id":"x"}"#,
+        r#"{"job_id":null}"#,
+        r#"{"job_id":42}"#,
+        r#"{"job_id":["x"]}"#,
+        r#"{"job_id":{"a":1}}"#,
+        r#"{"job_id":"\ud800"}"#,
+        r#"{"job_id":""}"#,
+        r#"{"job_id":"../../etc/passwd"}"#,
         r#"{"job_id":"e6d7f3c09c9f4b8ab7c3f0e3c9f6b9d7"}"#,
         r#"{"job_id":"{e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7}"}"#,
         r#"{"job_id":"urn:uuid:e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7"}"#,
@@ -366,7 +385,11 @@ async fn a_body_of_16_kib_is_accepted_and_one_byte_more_is_not() {
     };
     assert_eq!(world.send(Ask::body(body(16 * 1024))).await.status, 200);
     assert_eq!(world.send(Ask::body(body(16 * 1024 + 1))).await.status, 413);
-    assert_eq!(world.send(Ask::bytes(body(16 * 1024).as_bytes())).await.status, 200, "the limit is on the decoded body");
+    assert_eq!(
+        world.send(Ask::bytes(body(16 * 1024).as_bytes())).await.status,
+        200,
+        "the limit is on the decoded body"
+    );
 }
 
 #[tokio::test]
@@ -602,8 +625,16 @@ async fn each_request_logs_one_line_for_the_operator() {
     assert_eq!(
         outcomes,
         [
-            "running 200", "queued 200", "submitted 200", "job_failed 200", "not_found 404", "bad_request 400", "unauthorized 401",
-            "method_not_allowed 405", "unknown_path 404", "too_large 413",
+            "running 200",
+            "queued 200",
+            "submitted 200",
+            "job_failed 200",
+            "not_found 404",
+            "bad_request 400",
+            "unauthorized 401",
+            "method_not_allowed 405",
+            "unknown_path 404",
+            "too_large 413",
         ]
     );
     assert_eq!(world.logs.with("message", "request").len(), 11);

@@ -37,10 +37,9 @@ pub struct FaultS3 {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Default)]
 struct State {
     script: VecDeque<Act>,
-    otherwise: Option<Act>,
+    otherwise: Box<dyn FnMut(&str) -> Act + Send>,
     requests: Vec<String>,
     connections: u32,
 }
@@ -59,7 +58,12 @@ impl FaultS3 {
     async fn listen(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(Mutex::new(State { otherwise: Some(Act::Answer(no_such_key())), ..State::default() }));
+        let state = Arc::new(Mutex::new(State {
+            script: VecDeque::new(),
+            otherwise: Box::new(|_| Act::Answer(no_such_key())),
+            requests: Vec::new(),
+            connections: 0,
+        }));
         let server = Self { address, state: Arc::clone(&state) };
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -97,7 +101,12 @@ impl FaultS3 {
 
     /// What every request gets that nothing else was said about.
     pub fn always(&self, act: Act) {
-        self.state.lock().unwrap().otherwise = Some(act);
+        self.always_by(move |_| act.clone());
+    }
+
+    /// The same, depending on the request's head.
+    pub fn always_by(&self, act: impl FnMut(&str) -> Act + Send + 'static) {
+        self.state.lock().unwrap().otherwise = Box::new(act);
     }
 
     /// The heads of the requests seen since the last call.
@@ -123,8 +132,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(stream: S, state: &Mutex<St
         }
         let act = {
             let mut state = state.lock().unwrap();
+            let act = state.script.pop_front().unwrap_or_else(|| (state.otherwise)(&head));
             state.requests.push(head);
-            state.script.pop_front().or_else(|| state.otherwise.clone()).unwrap()
+            act
         };
         match act {
             Act::Answer(bytes) => stream.write_all(&bytes).await.ok()?,
@@ -184,7 +194,8 @@ pub fn error(status: &str, code: &str, message: &str) -> Vec<u8> {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message><BucketName>secret-bucket</BucketName><RequestId>4442587FB7D0A2F9</RequestId></Error>"
     );
-    format!("HTTP/1.1 {status}\r\ncontent-type: application/xml\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    format!("HTTP/1.1 {status}\r\ncontent-type: application/xml\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        .into_bytes()
 }
 
 /// 404 for a missing object.

@@ -55,7 +55,13 @@ async fn each_fault_has_its_answer_its_number_of_attempts_and_no_aftermath() {
         ("close in the body", Act::Close(half.clone()), 3, "the status arrived incomplete", "cut_off"),
         ("reset before the answer", Act::Reset(vec![]), 3, "the status store could not be reached", "unreachable"),
         ("reset in the body", Act::Reset(half.clone()), 3, "the status arrived incomplete", "cut_off"),
-        ("not HTTP", Act::Close(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()), 3, "the status store could not be reached", "unreachable"),
+        (
+            "not HTTP",
+            Act::Close(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()),
+            3,
+            "the status store could not be reached",
+            "unreachable",
+        ),
         (
             "a wrong checksum",
             Act::Answer(object_with("x-amz-checksum-crc32: AAAAAA==\r\n", STATUS)),
@@ -93,14 +99,22 @@ async fn each_fault_has_its_answer_its_number_of_attempts_and_no_aftermath() {
         ),
         (
             "access denied",
-            Act::Answer(error("403 Forbidden", "AccessDenied", "User: arn:aws:sts::1:role is not authorized to perform: s3:ListBucket")),
+            Act::Answer(error(
+                "403 Forbidden",
+                "AccessDenied",
+                "User: arn:aws:sts::1:role is not authorized to perform: s3:ListBucket",
+            )),
             1,
             "the status store refused access",
             "access_denied",
         ),
         (
             "KMS denied",
-            Act::Answer(error("403 Forbidden", "AccessDenied", "User: arn:aws:sts::1:role is not authorized to perform: kms:Decrypt")),
+            Act::Answer(error(
+                "403 Forbidden",
+                "AccessDenied",
+                "User: arn:aws:sts::1:role is not authorized to perform: kms:Decrypt",
+            )),
             1,
             "the status could not be decrypted",
             "kms_denied",
@@ -114,14 +128,22 @@ async fn each_fault_has_its_answer_its_number_of_attempts_and_no_aftermath() {
         ),
         (
             "a redirect",
-            Act::Answer(error("301 Moved Permanently", "PermanentRedirect", "The bucket you are attempting to access must be addressed")),
+            Act::Answer(error(
+                "301 Moved Permanently",
+                "PermanentRedirect",
+                "The bucket you are attempting to access must be addressed",
+            )),
             1,
             "the status store is in another region",
             "wrong_region",
         ),
         (
             "a wrong region",
-            Act::Answer(error("400 Bad Request", "AuthorizationHeaderMalformed", "the region 'us-east-1' is wrong; expecting 'eu-west-1'")),
+            Act::Answer(error(
+                "400 Bad Request",
+                "AuthorizationHeaderMalformed",
+                "the region 'us-east-1' is wrong; expecting 'eu-west-1'",
+            )),
             1,
             "the status store is in another region",
             "wrong_region",
@@ -135,7 +157,11 @@ async fn each_fault_has_its_answer_its_number_of_attempts_and_no_aftermath() {
         ),
         (
             "an archived object",
-            Act::Answer(error("403 Forbidden", "InvalidObjectState", "The operation is not valid for the object's storage class")),
+            Act::Answer(error(
+                "403 Forbidden",
+                "InvalidObjectState",
+                "The operation is not valid for the object's storage class",
+            )),
             1,
             "the status is archived",
             "archived",
@@ -220,7 +246,10 @@ async fn an_s3_that_asks_to_slow_down_makes_callers_slow_down() {
         "#); }
         assert_eq!(s3.seen().len(), 3);
         let line = world.logs.request();
-        assert_eq!((&line["level"], &line["outcome"], &line["kind"]), (&json!("WARN"), &json!("throttled"), &json!("slow_down")));
+        assert_eq!(
+            (&line["level"], &line["outcome"], &line["kind"]),
+            (&json!("WARN"), &json!("throttled"), &json!("slow_down"))
+        );
     }
     assert_healthy(&s3, &world, "slowing down").await;
 }
@@ -256,7 +285,10 @@ async fn a_refused_connection_is_tried_again_and_then_a_500() {
 async fn a_name_that_does_not_resolve_is_tried_again_and_then_a_500() {
     let world = Plan::at("http://no-such-host.invalid").start().await;
     let reply = world.poll(UNKNOWN).await;
-    assert_eq!(reply.body, r#"{"error":"Failed to retrieve job status: the status store could not be reached","code":500}"#);
+    assert_eq!(
+        reply.body,
+        r#"{"error":"Failed to retrieve job status: the status store could not be reached","code":500}"#
+    );
     assert_eq!(world.logs.request()["s3_attempts"], 3);
 }
 
@@ -277,7 +309,10 @@ async fn the_answer_comes_before_the_invocations_own_deadline() {
     let started = Instant::now();
     let reply = world.send(Ask::job(UNKNOWN).time_left(Duration::from_secs(3))).await;
     let took = started.elapsed();
-    assert!(took >= Duration::from_millis(2400) && took <= Duration::from_millis(2600), "{took:?} on the timers' clock");
+    assert!(
+        took >= Duration::from_millis(2400) && took <= Duration::from_millis(2600),
+        "{took:?} on the timers' clock"
+    );
     assert_reply!(reply, @r#"
     500
     cache-control: no-store
@@ -324,7 +359,12 @@ async fn a_connection_is_used_again_for_15_seconds_and_then_dropped() {
 #[tokio::test(start_paused = true)]
 async fn nothing_of_s3_reaches_the_caller() {
     let (s3, world) = faulty().await;
-    for (status, code) in [("403 Forbidden", "AccessDenied"), ("404 Not Found", "NoSuchBucket"), ("400 Bad Request", "ExpiredToken"), ("409 Conflict", "X")] {
+    for (status, code) in [
+        ("403 Forbidden", "AccessDenied"),
+        ("404 Not Found", "NoSuchBucket"),
+        ("400 Bad Request", "ExpiredToken"),
+        ("409 Conflict", "X"),
+    ] {
         s3.always(Act::Answer(error(status, code, "secret-message arn:aws:s3:::secret-bucket")));
         let reply = world.poll(UNKNOWN).await.to_string();
         for secret in ["secret", "arn:", "127.0.0.1", "jobs/", code, "SdkError", "Error {"] {
@@ -367,7 +407,10 @@ async fn an_authority_that_is_not_trusted_is_refused_and_ca_bundle_is_named() {
     let world = Plan::at(format!("https://localhost:{}", s3.address.port())).start().await;
     let before = s3.connections();
     let reply = world.poll(UNKNOWN).await;
-    assert_eq!(reply.body, r#"{"error":"Failed to retrieve job status: no trusted connection to the status store","code":500}"#);
+    assert_eq!(
+        reply.body,
+        r#"{"error":"Failed to retrieve job status: no trusted connection to the status store","code":500}"#
+    );
     assert_eq!((s3.connections() - before, s3.seen().len()), (3, 0));
     let line = world.logs.request();
     assert_eq!(line["kind"], "untrusted");
@@ -403,6 +446,9 @@ async fn a_panic_is_answered_logged_and_survived() {
     {"error":"Failed to retrieve job status: internal error","code":500}
     "#);
     let line = world.logs.request();
-    assert_eq!((&line["outcome"], &line["kind"], &line["error"]), (&json!("failed"), &json!("panic"), &json!("the clock is broken")));
+    assert_eq!(
+        (&line["outcome"], &line["kind"], &line["error"]),
+        (&json!("failed"), &json!("panic"), &json!("the clock is broken"))
+    );
     assert_eq!(world.poll(UNKNOWN).await.status, 404);
 }

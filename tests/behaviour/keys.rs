@@ -127,7 +127,13 @@ async fn a_revoked_key_stops_working_and_a_new_one_starts_within_60_seconds() {
 #[tokio::test]
 async fn a_malformed_replacement_is_kept_out_and_reported() {
     let world = in_s3(&[entry("good", "good")]).await;
-    for document in ["", "{", "[]", r#"{"keys":[{"name":"x","sha256":"good"}]}"#, r#"{"keys":[{"name":"eternal","sha256":"0","expire":"2020"}]}"#] {
+    for document in [
+        "",
+        "{",
+        "[]",
+        r#"{"keys":[{"name":"x","sha256":"good"}]}"#,
+        r#"{"keys":[{"name":"eternal","sha256":"0","expire":"2020"}]}"#,
+    ] {
         replace(&world, document);
         world.clock.forward(60);
         assert_eq!(status(&world, "good").await, 200, "{document}");
@@ -210,7 +216,11 @@ async fn a_ring_that_has_not_changed_is_not_sent_again() {
     s3.then([Act::Answer(b"HTTP/1.1 304 Not Modified\r\netag: \"1\"\r\n\r\n".to_vec()), Act::Answer(object(STATUS))]);
     assert_eq!(status(&world, "good").await, 200);
     let seen = s3.seen();
-    assert!(seen[0].starts_with("GET /config/ring.json") && seen[0].contains("if-none-match: \"1\"\r\n"), "{}", seen[0]);
+    assert!(
+        seen[0].starts_with("GET /config/ring.json") && seen[0].contains("if-none-match: \"1\"\r\n"),
+        "{}",
+        seen[0]
+    );
     assert!(seen[1].starts_with(&format!("GET /jobs/{DONE}.json")), "{}", seen[1]);
     assert_eq!(world.logs.with("event", "keyring_refresh_failed"), Vec::<Value>::new());
 
@@ -244,8 +254,14 @@ async fn a_ring_that_cannot_be_loaded_fails_the_init() {
     let s3 = FaultS3::start().await;
     for (answer, expected) in [
         (error("403 Forbidden", "AccessDenied", "Access Denied"), "the keyring cannot be read: access_denied: "),
-        (error("404 Not Found", "NoSuchKey", "The specified key does not exist."), "the keyring cannot be read: no_such_key: "),
-        (object("demo-key"), "the object that API_KEYS names is not a valid keyring: it is not valid JSON (line 1, column 1)"),
+        (
+            error("404 Not Found", "NoSuchKey", "The specified key does not exist."),
+            "the keyring cannot be read: no_such_key: ",
+        ),
+        (
+            object("demo-key"),
+            "the object that API_KEYS names is not a valid keyring: it is not valid JSON (line 1, column 1)",
+        ),
     ] {
         s3.always(Act::Answer(answer));
         let failed = Plan::at(s3.url()).set("API_KEYS", "s3://config/ring.json").try_start().await.err().unwrap();
@@ -308,40 +324,89 @@ fn documents() -> Vec<(Value, bool)> {
         (
             "name",
             vec![
-                (json!("a"), true), (json!("A b-c_d.e/f@g (h)~"), true), (json!("x".repeat(64)), true), (json!("x".repeat(65)), false),
-                (json!(""), false), (json!("caf\u{e9}"), false), (json!("a\nb"), false), (json!("\u{7f}"), false), (json!(7), false), (json!(null), false),
+                (json!("a"), true),
+                (json!("A b-c_d.e/f@g (h)~"), true),
+                (json!("x".repeat(64)), true),
+                (json!("x".repeat(65)), false),
+                (json!(""), false),
+                (json!("caf\u{e9}"), false),
+                (json!("a\nb"), false),
+                (json!("\u{7f}"), false),
+                (json!(7), false),
+                (json!(null), false),
             ],
         ),
         (
             "sha256",
             vec![
-                (json!(sha.to_uppercase()), true), (json!(&sha[1..]), false), (json!(format!("{sha}0")), false),
-                (json!(sha.replace(&sha[..1], "g")), false), (json!(format!("+{}", &sha[1..])), false), (json!(format!(" {}", &sha[1..])), false),
-                (json!("\u{e9}".repeat(32)), false), (json!(""), false), (json!(null), false), (json!([sha]), false),
+                (json!(sha.to_uppercase()), true),
+                (json!(&sha[1..]), false),
+                (json!(format!("{sha}0")), false),
+                (json!(sha.replace(&sha[..1], "g")), false),
+                (json!(format!("+{}", &sha[1..])), false),
+                (json!(format!(" {}", &sha[1..])), false),
+                (json!("\u{e9}".repeat(32)), false),
+                (json!(""), false),
+                (json!(null), false),
+                (json!([sha]), false),
             ],
         ),
         (
             "prefix",
             vec![
-                (json!("acme/"), true), (json!("a/b-c/D_e/0.9/"), true), (json!("a..b/"), true), (json!(format!("{}/", "x".repeat(64))), true),
-                (json!(format!("{}/", "x".repeat(65))), false), (json!("x/".repeat(256)), true), (json!("x/".repeat(257)), false),
-                (json!(""), false), (json!("/"), false), (json!("acme"), false), (json!("/acme/"), false), (json!("acme//"), false), (json!("../"), false),
-                (json!("acme/../zeta/"), false), (json!("./"), false), (json!(".hidden/"), false), (json!("a b/"), false), (json!("a%2Fb/"), false),
-                (json!("a\\b/"), false), (json!("caf\u{e9}/"), false), (json!("a/\n"), false), (json!(null), false), (json!(1), false),
+                (json!("acme/"), true),
+                (json!("a/b-c/D_e/0.9/"), true),
+                (json!("a..b/"), true),
+                (json!(format!("{}/", "x".repeat(64))), true),
+                (json!(format!("{}/", "x".repeat(65))), false),
+                (json!("x/".repeat(256)), true),
+                (json!("x/".repeat(257)), false),
+                (json!(""), false),
+                (json!("/"), false),
+                (json!("acme"), false),
+                (json!("/acme/"), false),
+                (json!("acme//"), false),
+                (json!("../"), false),
+                (json!("acme/../zeta/"), false),
+                (json!("./"), false),
+                (json!(".hidden/"), false),
+                (json!("a b/"), false),
+                (json!("a%2Fb/"), false),
+                (json!("a\\b/"), false),
+                (json!("caf\u{e9}/"), false),
+                (json!("a/\n"), false),
+                (json!(null), false),
+                (json!(1), false),
             ],
         ),
         (
             "expires",
             vec![
-                (json!("2027-06-30T00:00:00Z"), true), (json!("2027-06-30T23:59:59.999999+05:30"), true), (json!("2024-02-29T00:00:00-08:00"), true),
-                (json!("1999-01-01T00:00:00Z"), true), (json!("2027-02-29T00:00:00Z"), false), (json!("2027-13-01T00:00:00Z"), false),
-                (json!("2027-06-30T24:00:00Z"), false), (json!("2027-06-30T00:00:00"), false), (json!("2027-06-30"), false),
-                (json!("2027-06-30 00:00:00Z"), false), (json!("2027-06-30t00:00:00Z"), false), (json!("2027-06-30T00:00:00z"), false), (json!("30 June 2027"), false), (json!("2027-06-30T00:00:00+0200"), false),
-                (json!(""), false), (json!(1_814_313_600), false), (json!(null), false),
+                (json!("2027-06-30T00:00:00Z"), true),
+                (json!("2027-06-30T23:59:59.999999+05:30"), true),
+                (json!("2024-02-29T00:00:00-08:00"), true),
+                (json!("1999-01-01T00:00:00Z"), true),
+                (json!("2027-02-29T00:00:00Z"), false),
+                (json!("2027-13-01T00:00:00Z"), false),
+                (json!("2027-06-30T24:00:00Z"), false),
+                (json!("2027-06-30T00:00:00"), false),
+                (json!("2027-06-30"), false),
+                (json!("2027-06-30 00:00:00Z"), false),
+                (json!("2027-06-30t00:00:00Z"), false),
+                (json!("2027-06-30T00:00:00z"), false),
+                (json!("30 June 2027"), false),
+                (json!("2027-06-30T00:00:00+0200"), false),
+                (json!(""), false),
+                (json!(1_814_313_600), false),
+                (json!(null), false),
             ],
         ),
     ] {
-        documents.extend(values.into_iter().map(|(value, verdict)| (json!({ "keys": [with(good.clone(), member, value)] }), verdict)));
+        documents.extend(
+            values
+                .into_iter()
+                .map(|(value, verdict)| (json!({ "keys": [with(good.clone(), member, value)] }), verdict)),
+        );
     }
     documents
 }

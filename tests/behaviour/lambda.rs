@@ -175,7 +175,8 @@ async fn handle(
         return response;
     }
     let body = request.into_body().collect().await.unwrap().to_bytes();
-    let (request_id, what) = path.strip_prefix("invocation/").and_then(|path| path.split_once('/')).unwrap_or(("", &path));
+    let (request_id, what) =
+        path.strip_prefix("invocation/").and_then(|path| path.split_once('/')).unwrap_or(("", &path));
     let payload = match what {
         "response" => Ok(body),
         _ => Err(String::from_utf8_lossy(&body).into_owned()),

@@ -12,4 +12,8 @@ mod binary;
 mod contract;
 mod faults;
 mod keys;
+mod local;
+mod properties;
+mod settings;
+mod soak;
 mod status_files;

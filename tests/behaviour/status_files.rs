@@ -98,6 +98,7 @@ async fn content_that_is_not_one_json_object_is_a_500_that_says_so() {
         (r#"{"job_status":'done'}"#, "the status file is not a JSON object"),
         (r#"{"job_status":NaN}"#, "the status file is not a JSON object"),
         (r#"{"n":01}"#, "the status file is not a JSON object"),
+        ("{\"in\na name\":1}", "the status file is not a JSON object"),
         ("{\"text\":\"line\nbreak\"}", "the status file is not a JSON object"),
         (r#"{"text":"\x41"}"#, "the status file is not a JSON object"),
         (r#"{"text":"\u00"}"#, "the status file is not a JSON object"),
@@ -151,13 +152,20 @@ async fn a_body_that_outgrows_its_promise_is_cut_off() {
     longer.extend_from_slice(b"and more than was announced");
     s3.then([Act::Answer(longer), Act::Answer(object(r#"{"job_status":"queued"}"#))]);
     assert_eq!(world.poll(UNKNOWN).await.status_file(), r#"{"job_status":"done"}"#);
-    assert_eq!(world.poll(UNKNOWN).await.status_file(), r#"{"job_status":"queued"}"#, "what was too much is not the next answer");
+    assert_eq!(
+        world.poll(UNKNOWN).await.status_file(),
+        r#"{"job_status":"queued"}"#,
+        "what was too much is not the next answer"
+    );
 
     // Without an announced length the limit itself cuts it off.
     let chunk = format!("100000\r\n{}\r\n", "x".repeat(0x10_0000));
     let endless = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{}", chunk.repeat(33));
     s3.then([Act::Hang(endless.into_bytes())]);
-    assert_eq!(world.poll(UNKNOWN).await.body, r#"{"error":"Failed to retrieve job status: the status is too large","code":500}"#);
+    assert_eq!(
+        world.poll(UNKNOWN).await.body,
+        r#"{"error":"Failed to retrieve job status: the status is too large","code":500}"#
+    );
 }
 
 #[tokio::test]
@@ -219,7 +227,8 @@ async fn what_fits_neither_way_is_refused() {
 async fn the_largest_file_is_accepted() {
     let world = World::new().await;
     let segment = r#"{"start":1.5,"text":"and so on, \"quoted\""},"#;
-    let content = format!(r#"{{"segments":[{}0],"job_status":"done"}}"#, segment.repeat(32 * 1024 * 1024 / segment.len() - 2));
+    let content =
+        format!(r#"{{"segments":[{}0],"job_status":"done"}}"#, segment.repeat(32 * 1024 * 1024 / segment.len() - 2));
     world.put("jobs", &format!("{UNKNOWN}.json"), &content);
     let ask = Ask::job(UNKNOWN).header("accept-encoding", "gzip").time_left(Duration::from_secs(10));
     assert_eq!(world.send(ask).await.status_file().len(), content.len());

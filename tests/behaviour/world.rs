@@ -90,7 +90,8 @@ impl Plan {
     }
 
     pub async fn try_start(self) -> Result<World, LoadError> {
-        let settings = Settings::read(|name| self.settings.get(name).cloned()).unwrap_or_else(|faults| panic!("{faults}"));
+        let settings =
+            Settings::read(|name| self.settings.get(name).cloned()).unwrap_or_else(|faults| panic!("{faults}"));
         let credentials = Credentials::new(s3::ACCESS_KEY, s3::SECRET_KEY, None, None, "test");
         let s3 = S3::new(&settings, credentials).unwrap();
         let clock = SharedTimeSource::new(self.clock.clone());

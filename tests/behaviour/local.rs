@@ -1,0 +1,143 @@
+//! `cargo local`: the endpoint over plain HTTP.
+
+use std::{net::SocketAddr, path::Path};
+
+use clap::Parser;
+use local::{
+    Options, Server,
+    samples::{DONE, LARGE, RUNNING, UNKNOWN},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+};
+
+struct Running {
+    url: String,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<std::io::Result<()>>,
+    printed: String,
+}
+
+async fn start(arguments: &[&str]) -> Running {
+    let fixed = ["cargo local", "--port", "0", "--s3-listen", "127.0.0.1:0"];
+    let options = Options::try_parse_from(fixed.iter().chain(arguments)).unwrap();
+    let server = Server::start(options).await.unwrap_or_else(|error| panic!("{error}"));
+    let (stop, stopped) = oneshot::channel();
+    Running {
+        url: server.url().to_owned(),
+        printed: server.to_string(),
+        stop,
+        task: tokio::spawn(server.run(async { stopped.await.unwrap() })),
+    }
+}
+
+/// Sends one HTTP request, given as text, and returns the response as text.
+async fn exchange(url: &str, request: &str) -> String {
+    let address: SocketAddr = url.strip_prefix("http://").unwrap().parse().unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    String::from_utf8(response).unwrap()
+}
+
+async fn post(url: &str, key: &str, body: &str) -> String {
+    let request = format!(
+        "POST /v1/toolkit/job/status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-api-key: {key}\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    exchange(url, &request).await
+}
+
+async fn poll(url: &str, job_id: &str) -> String {
+    post(url, "demo-key", &format!(r#"{{"job_id":"{job_id}"}}"#)).await
+}
+
+#[tokio::test]
+async fn the_samples_are_served_as_a_gateway_would() {
+    let local = start(&[]).await;
+    let done = poll(&local.url, DONE).await;
+    assert!(
+        done.starts_with("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: no-store\r\n"),
+        "{done}"
+    );
+    assert!(done.contains(r#""response":{"job_status":"done","#), "{done}");
+    assert!(poll(&local.url, RUNNING).await.contains("\r\nretry-after: 12\r\n"));
+    assert!(poll(&local.url, LARGE).await.len() > 100_000);
+    assert!(poll(&local.url, UNKNOWN).await.ends_with(&format!(r#"{{"error":"Job not found","job_id":"{UNKNOWN}"}}"#)));
+    assert!(post(&local.url, "wrong", "{}").await.starts_with("HTTP/1.1 401 Unauthorized\r\n"));
+    assert!(post(&local.url, "demo-key", &"x".repeat(100_000)).await.starts_with("HTTP/1.1 413 Payload Too Large\r\n"));
+    let get = exchange(&local.url, "GET /paid/get/job/status HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(get.starts_with("HTTP/1.1 405 Method Not Allowed\r\n") && get.contains("\r\nallow: POST\r\n"), "{get}");
+}
+
+#[tokio::test]
+async fn a_directory_of_ones_own_is_served_and_an_edit_shows_in_the_next_poll() {
+    let jobs = tempfile::tempdir().unwrap();
+    let path = jobs.path().join(format!("{UNKNOWN}.json"));
+    let local = start(&["--jobs", jobs.path().to_str().unwrap(), "--api-key", "my own key"]).await;
+    let body = format!(r#"{{"job_id":"{UNKNOWN}"}}"#);
+    assert!(post(&local.url, "my own key", &body).await.starts_with("HTTP/1.1 404"));
+    for status in [r#"{"job_status":"queued"}"#, r#"{"job_status":"done","response":"edited"}"#] {
+        std::fs::write(&path, status).unwrap();
+        assert!(post(&local.url, "my own key", &body).await.contains(&format!(r#""response":{status},"#)));
+    }
+    assert!(post(&local.url, "demo-key", &body).await.starts_with("HTTP/1.1 401"));
+    assert_eq!(list(jobs.path()), [format!("{UNKNOWN}.json")], "nothing was left in the user's directory");
+}
+
+fn list(directory: &Path) -> Vec<String> {
+    std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn it_prints_a_curl_for_each_outcome() {
+    let local = start(&[]).await;
+    let curls: Vec<_> = local.printed.lines().filter(|line| line.starts_with("curl ")).collect();
+    assert_eq!(curls.len(), 11, "{}", local.printed);
+    assert!(
+        curls[0].contains(&local.url) && curls[0].contains("x-api-key: demo-key") && curls[0].contains(DONE),
+        "{}",
+        curls[0]
+    );
+    assert!(local.printed.contains("bucket jobs"), "{}", local.printed);
+}
+
+#[tokio::test]
+async fn it_stops_when_it_is_told_to() {
+    let local = start(&[]).await;
+    local.stop.send(()).unwrap();
+    local.task.await.unwrap().unwrap();
+    let address: SocketAddr = local.url.strip_prefix("http://").unwrap().parse().unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_port_in_use_and_bad_flags_get_a_clear_message() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let taken = listener.local_addr().unwrap();
+    let port = taken.port().to_string();
+    let options = Options::try_parse_from(["cargo local", "--port", &port]).unwrap();
+    let error = Server::start(options).await.err().unwrap();
+    assert_eq!(error.to_string(), format!("{taken} is in use already: choose another with --port"));
+    let listen = taken.to_string();
+    let options = Options::try_parse_from(["cargo local", "--port", "0", "--s3-listen", &listen]).unwrap();
+    let error = Server::start(options).await.err().unwrap();
+    assert_eq!(error.to_string(), format!("{taken} is in use already: choose another with --s3-listen"));
+
+    for (arguments, message) in [
+        (&["--jobs", "/no/such/directory"][..], "there is no such directory"),
+        (&["--port", "99999"], "99999 is not in 0..=65535"),
+        (&["--api-key", ""], "a value is required for '--api-key"),
+        (&["--s3-listen", "9001"], "invalid socket address syntax"),
+        (&["--bucket", "b", "--jobs", "."], "cannot be used with"),
+        (&["--verbose"], "unexpected argument '--verbose'"),
+    ] {
+        let error = Options::try_parse_from([&["cargo local"], arguments].concat()).err().unwrap().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}

@@ -1,0 +1,91 @@
+//! The environment.
+
+use std::collections::HashMap;
+
+use job_status::Settings;
+use tracing::level_filters::LevelFilter;
+
+fn read(change: &[(&'static str, &str)]) -> Result<Settings, String> {
+    let mut variables =
+        HashMap::from([("JOBS_BUCKET", "jobs"), ("API_KEYS", r#"{"keys":[]}"#), ("AWS_REGION", "eu-central-1")]);
+    variables.extend(change.iter().copied());
+    Settings::read(|name| variables.get(name).map(ToString::to_string)).map_err(|faults| faults.to_string())
+}
+
+fn fault(name: &'static str, value: &str) -> String {
+    let Err(faults) = read(&[(name, value)]) else { panic!("{name}={value} is accepted") };
+    faults.strip_prefix("cannot start: ").unwrap().to_owned()
+}
+
+#[test]
+fn what_is_empty_is_as_good_as_unset() {
+    let settings =
+        read(&[("JOBS_PREFIX", ""), ("AWS_ENDPOINT_URL_S3", ""), ("AWS_CA_BUNDLE", ""), ("RUST_LOG", "")]).unwrap();
+    assert_eq!(settings.jobs_prefix, "");
+    assert_eq!(settings.s3_endpoint, None);
+    assert_eq!(settings.trust_store.name, "amazon");
+    assert_eq!(settings.log, LevelFilter::INFO);
+    assert_eq!(fault("JOBS_BUCKET", ""), "JOBS_BUCKET is not set: it takes the bucket of the status files");
+}
+
+#[test]
+fn each_setting_has_its_second_name_where_aws_has_one() {
+    let settings =
+        read(&[("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "us-east-2"), ("AWS_ENDPOINT_URL", "http://localhost:4566")])
+            .unwrap();
+    assert_eq!(
+        (settings.region.as_str(), settings.s3_endpoint.as_deref()),
+        ("us-east-2", Some("http://localhost:4566"))
+    );
+    let settings = read(&[("AWS_ENDPOINT_URL", "http://a:1"), ("AWS_ENDPOINT_URL_S3", "https://b")]).unwrap();
+    assert_eq!(settings.s3_endpoint.as_deref(), Some("https://b"));
+    assert_eq!(
+        fault("AWS_REGION", ""),
+        "AWS_REGION or AWS_DEFAULT_REGION is not set: it takes a region such as eu-central-1"
+    );
+}
+
+#[test]
+fn the_log_level_is_lambdas_or_rusts() {
+    for (variables, level) in [
+        (vec![("AWS_LAMBDA_LOG_LEVEL", "DEBUG")], LevelFilter::DEBUG),
+        (vec![("AWS_LAMBDA_LOG_LEVEL", "FATAL")], LevelFilter::ERROR),
+        (vec![("RUST_LOG", "warn")], LevelFilter::WARN),
+        (vec![("RUST_LOG", "off")], LevelFilter::OFF),
+        (vec![("RUST_LOG", "trace"), ("AWS_LAMBDA_LOG_LEVEL", "ERROR")], LevelFilter::ERROR),
+    ] {
+        assert_eq!(read(&variables).unwrap().log, level, "{variables:?}");
+    }
+    assert_eq!(
+        fault("AWS_LAMBDA_LOG_LEVEL", "INOF"),
+        "AWS_LAMBDA_LOG_LEVEL is not a log level: it takes TRACE, DEBUG, INFO, WARN, ERROR or OFF"
+    );
+}
+
+#[test]
+fn malformed_settings_are_named_without_their_value() {
+    for (name, value, expected) in [
+        ("JOBS_BUCKET", "my bucket", "JOBS_BUCKET is not a bucket's name"),
+        ("JOBS_PREFIX", "/jobs", "JOBS_PREFIX is not a key prefix such as jobs/ (no slash in front, no double slash)"),
+        ("JOBS_PREFIX", "a//b/", "JOBS_PREFIX is not a key prefix such as jobs/ (no slash in front, no double slash)"),
+        ("API_KEYS", "s3://bucket", "API_KEYS is not of the form s3://bucket/key"),
+        ("API_KEYS", "s3://bucket/", "API_KEYS is not of the form s3://bucket/key"),
+        ("API_KEYS", "demo-key", "API_KEYS is not a valid keyring: it is not valid JSON (line 1, column 1)"),
+        ("AWS_REGION", "Frankfurt", "AWS_REGION is not a region such as eu-central-1"),
+        ("AWS_ENDPOINT_URL_S3", "localhost:9001", "AWS_ENDPOINT_URL_S3 is not a URL such as http://localhost:9001"),
+        ("AWS_ENDPOINT_URL_S3", "ftp://x", "AWS_ENDPOINT_URL_S3 is not a URL such as http://localhost:9001"),
+        ("AWS_CA_BUNDLE", "/no/such/file", "AWS_CA_BUNDLE cannot be read: entity not found"),
+        ("AWS_CA_BUNDLE", "/dev/null", "AWS_CA_BUNDLE has no certificate: it takes the path of a PEM file"),
+    ] {
+        assert_eq!(fault(name, value), expected);
+    }
+}
+
+#[test]
+fn a_ca_bundle_with_an_unusable_certificate_is_refused() {
+    let bundle = tempfile::NamedTempFile::new().unwrap();
+    let good = include_str!("../../src/amazon-roots.pem");
+    std::fs::write(&bundle, format!("{good}-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n")).unwrap();
+    let path = bundle.path().to_str().unwrap();
+    assert_eq!(fault("AWS_CA_BUNDLE", path), "AWS_CA_BUNDLE has an unusable certificate (number 6)");
+}

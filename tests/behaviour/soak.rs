@@ -1,0 +1,104 @@
+//! Tens of thousands of requests through the binary, a twentieth of them with faults: every
+//! answer belongs to the job asked for, and the environment does not grow.
+
+use std::{collections::BTreeMap, fs};
+
+use uuid::Uuid;
+
+use crate::{
+    ask::{Ask, Reply},
+    binary::{BINARY, environment},
+    fault_s3::{Act, FaultS3, error, object, object_with, promising},
+    lambda::Function,
+};
+
+const REQUESTS: u32 = 20_000;
+/// By then every buffer, table and pool has its size.
+const WARM: u32 = 1000;
+
+#[tokio::test]
+async fn no_answer_is_mixed_up_and_nothing_grows() {
+    let s3 = FaultS3::start().await;
+    s3.always_by(faults());
+    let function = Function::start(BINARY, &environment(&s3.url())).await;
+
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut answers = BTreeMap::<String, u32>::new();
+    let mut warm = None;
+    for request in 0..REQUESTS {
+        let job_id = Uuid::from_u128(random.u128(..)).to_string();
+        let answered = function.invoke(Ask::job(&job_id).http_api().to_string()).await;
+        let reply = Reply::unpack(&answered.json());
+        assert_eq!(reply.header("x-request-id"), Some(answered.request_id.as_str()));
+        if reply.status == 200 {
+            assert_eq!(reply.status_file(), status_file(&job_id));
+            *answers.entry("200".into()).or_default() += 1;
+        } else {
+            *answers.entry(format!("{} {}", reply.status, reply.body)).or_default() += 1;
+        }
+        if request == WARM {
+            warm = Some(usage(function.pid()));
+        }
+    }
+    let (warm, end) = (warm.unwrap(), usage(function.pid()));
+    println!("{answers:#?}\nafter {WARM} requests {warm:?}, after {REQUESTS} {end:?}");
+    assert!(answers["200"] > REQUESTS * 99 / 100, "{answers:#?}");
+    assert!(answers.keys().all(|answer| is_documented(answer)), "{answers:#?}");
+    assert!(end.resident <= warm.resident + 512, "resident memory in KiB: {warm:?} {end:?}");
+    assert!(end.descriptors <= warm.descriptors + 1, "open files: {warm:?} {end:?}");
+}
+
+fn is_documented(answer: &str) -> bool {
+    answer == "200"
+        || answer.starts_with(r#"500 {"error":"Failed to retrieve job status: the status"#)
+        || answer == r#"429 {"error":"Too many requests: try again in 5 seconds","code":429}"#
+}
+
+fn status_file(job_id: &str) -> String {
+    // Of different lengths, so that bytes left over from another answer would show.
+    let padding = "x".repeat(usize::from(job_id.as_bytes()[0]) * 10);
+    format!(r#"{{"job_status":"done","job_id":"{job_id}","padding":"{padding}"}}"#)
+}
+
+/// What S3 does with each request: a fault for one in twenty.
+fn faults() -> impl FnMut(&str) -> Act + Send {
+    let mut random = fastrand::Rng::with_seed(2);
+    let mut hangs = 4; // each costs a second and a half
+    move |head| {
+        let job_id = head.split(['/', '.']).find(|part| part.len() == 36).unwrap();
+        let content = status_file(job_id);
+        if random.u32(..20) > 0 {
+            return Act::Answer(object(content));
+        }
+        match random.u32(..9) {
+            0 => Act::Close(vec![]),
+            1 => Act::Close(promising(content.len(), "", &content.as_bytes()[..50])),
+            2 => Act::Reset(promising(content.len(), "", &content.as_bytes()[..50])),
+            3 => Act::Answer(object_with("x-amz-checksum-crc32: AAAAAA==\r\n", content)),
+            4 => Act::Answer(error("500 Internal Server Error", "InternalError", "We encountered an internal error.")),
+            5 => Act::Answer(error("503 Slow Down", "SlowDown", "Please reduce your request rate.")),
+            6 => Act::Close(b"garbage\r\n\r\n".to_vec()),
+            7 if hangs > 0 => {
+                hangs -= 1;
+                Act::Hang(vec![])
+            }
+            _ => Act::AnswerThenClose(object(content)),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Usage {
+    /// KiB.
+    resident: u64,
+    descriptors: usize,
+}
+
+fn usage(pid: u32) -> Usage {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    Usage {
+        resident: resident.trim().trim_end_matches(" kB").parse().unwrap(),
+        descriptors: fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count(),
+    }
+}

@@ -1,7 +1,7 @@
 //! One request, top to bottom: route → key → payload → status file → envelope → response.
 //!
-//! [`Endpoint::serve`] is that way; every step either goes on or ends it with an
-//! [`Error`](crate::error::Error). Nothing of the payload is looked at before the key is
+//! `Endpoint::serve` is that way; every step either goes on or ends it with an
+//! [`Error`]. Nothing of the payload is looked at before the key is
 //! accepted, and S3 is not asked for a job before both are. [`Endpoint::answer`] is what happens
 //! to every request alike: the time budget, the last net under a panic, the headers, the log line.
 

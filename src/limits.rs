@@ -62,11 +62,11 @@ pub const THROTTLED_RETRY_AFTER_SECONDS: u64 = 5;
 
 /// Age from which the keyring is read again before a request is judged: the longest a revoked
 /// key keeps working.
-pub const KEYRING_FRESH: Duration = Duration::from_secs(60);
+pub const KEYRING_FRESH: Duration = Duration::from_mins(1);
 
 /// How long the last good keyring stays in force while it cannot be read again: long enough to
 /// ride out an S3 incident or a bad upload, short enough that a revocation is not lost in one.
-pub const KEYRING_GRACE: Duration = Duration::from_secs(15 * 60);
+pub const KEYRING_GRACE: Duration = Duration::from_mins(15);
 
 /// Pause after a failed refresh before the next: an S3 outage must not slow every request down.
 pub const KEYRING_RETRY: Duration = Duration::from_secs(5);

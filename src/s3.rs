@@ -2,8 +2,8 @@
 //!
 //! The SDK's own timeouts and retries end where the body begins, so both are off and done here,
 //! around the request *and* the body: a body that stalls, is cut off or arrives damaged is a
-//! failed attempt like any other. All of it is idempotent reads. What each failure means is in
-//! [`failure`]'s table; how long everything may take is in [`limits`](crate::limits).
+//! failed attempt like any other. All of it is idempotent reads. What each failure means is in the
+//! table of [`Kind::meaning`]; how long everything may take is in [`limits`](crate::limits).
 
 mod failure;
 

@@ -25,10 +25,10 @@ pub const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
 
 const FILES: [(&str, &str, Duration); 5] = [
     (QUEUED, include_str!("../jobs/queued.json"), Duration::ZERO),
-    (RUNNING, include_str!("../jobs/running.json"), Duration::from_secs(120)),
-    (DONE, include_str!("../jobs/done.json"), Duration::from_secs(60)),
-    (FAILED, include_str!("../jobs/failed.json"), Duration::from_secs(60)),
-    (SUBMITTED, include_str!("../jobs/submitted.json"), Duration::from_secs(600)),
+    (RUNNING, include_str!("../jobs/running.json"), Duration::from_mins(2)),
+    (DONE, include_str!("../jobs/done.json"), Duration::from_mins(1)),
+    (FAILED, include_str!("../jobs/failed.json"), Duration::from_mins(1)),
+    (SUBMITTED, include_str!("../jobs/submitted.json"), Duration::from_mins(10)),
 ];
 
 /// Writes the samples into `directory`, aged as their descriptions say at the time `now`.

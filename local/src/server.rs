@@ -6,6 +6,7 @@ use std::{
     future::Future,
     io,
     net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::symlink,
     path::PathBuf,
     sync::Arc,
     time::SystemTime,
@@ -109,19 +110,15 @@ impl Server {
 async fn serve_s3(own: Option<PathBuf>, listen: SocketAddr) -> Result<(Jobs, TempDir), StartError> {
     let root = tempfile::tempdir().map_err(|error| system("making a temporary directory", error))?;
     let bucket = root.path().join(BUCKET);
-    let directory = match &own {
-        Some(directory) => {
-            let directory = directory.canonicalize().map_err(|error| system("finding the jobs' directory", error))?;
-            std::os::unix::fs::symlink(&directory, &bucket)
-                .map_err(|error| system("linking the jobs' directory", error))?;
-            directory
-        }
-        None => {
-            fs::create_dir(&bucket)
-                .and_then(|()| samples::write(&bucket, SystemTime::now()))
-                .map_err(|error| system("writing the sample jobs", error))?;
-            bucket
-        }
+    let directory = if let Some(directory) = &own {
+        let directory = directory.canonicalize().map_err(|error| system("finding the jobs' directory", error))?;
+        symlink(&directory, &bucket).map_err(|error| system("linking the jobs' directory", error))?;
+        directory
+    } else {
+        fs::create_dir(&bucket)
+            .and_then(|()| samples::write(&bucket, SystemTime::now()))
+            .map_err(|error| system("writing the sample jobs", error))?;
+        bucket
     };
     let address = s3::serve(root.path(), listen).await.map_err(|error| listening(listen, "--s3-listen", error))?;
     let s3 = format!("http://{address}");

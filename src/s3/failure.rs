@@ -166,9 +166,10 @@ impl From<SdkError<GetObjectError, HttpResponse>> for Failure {
             SdkError::TimeoutError(_) => Kind::TimedOut,
             SdkError::DispatchFailure(_) if said.contains("invalid peer certificate") => Kind::Untrusted,
             SdkError::DispatchFailure(failure) if failure.is_timeout() => Kind::TimedOut,
-            SdkError::DispatchFailure(_) if said.contains("credentials") => Kind::BadCredentials,
+            SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) if said.contains("credentials") => {
+                Kind::BadCredentials
+            }
             SdkError::DispatchFailure(_) => Kind::Unreachable,
-            SdkError::ConstructionFailure(_) if said.contains("credentials") => Kind::BadCredentials,
             _ => Kind::Unexpected,
         };
         Self { kind, cause: error.into() }

@@ -19,8 +19,8 @@ struct Reading {
 
 impl Clock {
     pub fn new() -> Self {
-        // A whole second: S3's Last-Modified has no finer one.
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_435_200);
+        // 2026-11-23T12:00:00Z; a whole second, because S3's Last-Modified has no finer one.
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(498_732);
         Self(Arc::new(Mutex::new(Reading { now, until_panic: 0 })))
     }
 

@@ -3,18 +3,13 @@
 use std::time::Duration;
 
 use local::samples::UNKNOWN;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::json;
 use tokio::time::Instant;
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
-};
 
 use crate::{
     ask::{Ask, assert_reply},
     clock::fast_timers,
-    fault_s3::{Act, FaultS3, error, no_such_key, object, object_with, promising},
+    fault_s3::{Act, FaultS3, error, no_such_key, object, object_with, promising, tls},
     world::{Plan, World},
 };
 
@@ -382,22 +377,6 @@ async fn missing_permission_to_list_is_explained_to_the_operator() {
     s3.always(Act::Answer(error("403 Forbidden", "AccessDenied", "Access Denied")));
     assert_eq!(world.poll(UNKNOWN).await.status, 500);
     assert!(world.logs.request()["hint"].as_str().unwrap().contains("s3:ListBucket"));
-}
-
-/// A server's TLS configuration and the PEM of the authority that vouches for it.
-fn tls() -> (TlsAcceptor, String) {
-    let mut authority = CertificateParams::new([]).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(["localhost".into()]).unwrap().signed_by(&key, &authority).unwrap();
-    let config = ServerConfig::builder_with_provider(ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
-        .unwrap();
-    (TlsAcceptor::from(std::sync::Arc::new(config)), authority.pem())
 }
 
 #[tokio::test]

@@ -12,6 +12,9 @@ use crate::{
     world::{Plan, World, keyring, sha256},
 };
 
+const ACME: &str = "aaaaaaaa-0000-4000-8000-000000000001";
+const FILMS: &str = "aaaaaaaa-0000-4000-8000-000000000002";
+const SHARED: &str = "aaaaaaaa-0000-4000-8000-000000000003";
 const STATUS: &str = r#"{"job_status":"done"}"#;
 
 fn entry(name: &str, key: &str) -> Value {
@@ -78,9 +81,6 @@ async fn a_key_with_a_prefix_sees_its_own_jobs_and_no_others() {
             entry("all", "all"),
         ]),
     );
-    const ACME: &str = "aaaaaaaa-0000-4000-8000-000000000001";
-    const FILMS: &str = "aaaaaaaa-0000-4000-8000-000000000002";
-    const SHARED: &str = "aaaaaaaa-0000-4000-8000-000000000003";
     for (folder, job) in [("jobs/acme/", ACME), ("jobs/acme/films/", FILMS), ("jobs/", SHARED)] {
         plan.put("jobs", &format!("{folder}{job}.json"), STATUS);
     }

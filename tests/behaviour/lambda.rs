@@ -7,7 +7,7 @@ use std::{
     net::Ipv4Addr,
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use http_body_util::{BodyExt, Full};
@@ -41,7 +41,8 @@ pub struct Function {
 struct Invocation {
     request_id: String,
     event: String,
-    answer: oneshot::Sender<Result<Bytes, String>>,
+    answer: oneshot::Sender<(Result<Bytes, String>, Instant)>,
+    handed: oneshot::Sender<Instant>,
 }
 
 /// A function's answer to one event.
@@ -49,6 +50,8 @@ pub struct Answered {
     pub request_id: String,
     /// The payload, or what the function reported as an error of its own.
     pub payload: Result<Bytes, String>,
+    /// From handing the event to the function to having its answer.
+    pub took: Duration,
 }
 
 impl Answered {
@@ -58,14 +61,19 @@ impl Answered {
 }
 
 impl Function {
-    /// Starts `binary` as Lambda does, with `env` and nothing of this process's environment.
+    /// Starts a binary as Lambda does, with `env` and nothing of this process's environment.
     pub async fn start(binary: &str, env: &HashMap<&str, String>) -> Self {
+        Self::start_command(Command::new(binary), env).await
+    }
+
+    /// The same for a program with arguments.
+    pub async fn start_command(mut command: Command, env: &HashMap<&str, String>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let api = listener.local_addr().unwrap();
         let (invocations, queue) = mpsc::channel(1);
         tokio::spawn(serve(listener, queue));
 
-        let mut child = Command::new(binary)
+        let mut child = command
             .env_clear()
             .envs([
                 ("AWS_LAMBDA_RUNTIME_API", api.to_string().as_str()),
@@ -91,10 +99,11 @@ impl Function {
     pub async fn invoke(&self, event: impl Into<String>) -> Answered {
         let request_id = Uuid::new_v4().to_string();
         let (answer, answered) = oneshot::channel();
-        let invocation = Invocation { request_id: request_id.clone(), event: event.into(), answer };
+        let (handed, handed_at) = oneshot::channel();
+        let invocation = Invocation { request_id: request_id.clone(), event: event.into(), answer, handed };
         self.invocations.send(invocation).await.unwrap();
-        let payload = answered.await.unwrap_or_else(|_| panic!("the function is gone: {}", self.output()));
-        Answered { request_id, payload }
+        let (payload, end) = answered.await.unwrap_or_else(|_| panic!("the function is gone: {}", self.output()));
+        Answered { request_id, payload, took: end - handed_at.await.unwrap() }
     }
 
     /// Everything the process has printed so far.
@@ -137,7 +146,7 @@ fn collect(stream: impl AsyncRead + Unpin + Send + 'static, output: Arc<Mutex<St
     })
 }
 
-type Pending = Arc<Mutex<HashMap<String, oneshot::Sender<Result<Bytes, String>>>>>;
+type Pending = Arc<Mutex<HashMap<String, oneshot::Sender<(Result<Bytes, String>, Instant)>>>>;
 
 async fn serve(listener: TcpListener, queue: mpsc::Receiver<Invocation>) {
     let queue = Arc::new(tokio::sync::Mutex::new(queue));
@@ -172,9 +181,11 @@ async fn handle(
             .body(Full::from(invocation.event))
             .unwrap();
         pending.lock().unwrap().insert(invocation.request_id, invocation.answer);
+        let _ = invocation.handed.send(Instant::now());
         return response;
     }
     let body = request.into_body().collect().await.unwrap().to_bytes();
+    let end = Instant::now();
     let (request_id, what) =
         path.strip_prefix("invocation/").and_then(|path| path.split_once('/')).unwrap_or(("", &path));
     let payload = match what {
@@ -182,7 +193,7 @@ async fn handle(
         _ => Err(String::from_utf8_lossy(&body).into_owned()),
     };
     if let Some(answer) = pending.lock().unwrap().remove(request_id) {
-        let _ = answer.send(payload);
+        let _ = answer.send((payload, end));
     }
     Response::builder().status(202).body(Full::default()).unwrap()
 }

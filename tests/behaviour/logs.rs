@@ -1,7 +1,8 @@
 //! Captures the log lines of one test.
 
 use std::{
-    io,
+    fs,
+    io::{self, Write},
     sync::{Arc, Mutex},
 };
 
@@ -42,6 +43,17 @@ impl Logs {
     /// The newest request line.
     pub fn request(&self) -> Value {
         self.with("message", "request").pop().expect("a request line")
+    }
+}
+
+/// Adds the lines to the file that `CAPTURED_LOG` names, if it is set: the template's tests hold
+/// metric filters and dashboard to what is really logged.
+impl Drop for Logs {
+    fn drop(&mut self) {
+        if let Some(path) = std::env::var_os("CAPTURED_LOG") {
+            let mut file = fs::File::options().create(true).append(true).open(path).unwrap();
+            file.write_all(self.text().as_bytes()).unwrap();
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     net::TcpListener,
     process::{Child, Command},
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     task::JoinHandle,
 };
 use uuid::Uuid;
@@ -34,6 +34,8 @@ const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Function {
     child: Child,
     invocations: mpsc::Sender<Invocation>,
+    polling: Arc<Notify>,
+    gone: Arc<Notify>,
     output: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
 }
@@ -51,6 +53,7 @@ pub struct Answered {
     /// The payload, or what the function reported as an error of its own.
     pub payload: Result<Bytes, String>,
     /// From handing the event to the function to having its answer.
+    #[allow(dead_code, reason = "for benches/lambda")]
     pub took: Duration,
 }
 
@@ -71,7 +74,8 @@ impl Function {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let api = listener.local_addr().unwrap();
         let (invocations, queue) = mpsc::channel(1);
-        tokio::spawn(serve(listener, queue));
+        let polling = Arc::new(Notify::new());
+        tokio::spawn(serve(listener, queue, Arc::clone(&polling)));
 
         let mut child = command
             .env_clear()
@@ -88,11 +92,12 @@ impl Function {
             .spawn()
             .unwrap();
         let output = Arc::new(Mutex::new(String::new()));
+        let gone = Arc::new(Notify::new());
         let readers = vec![
-            collect(child.stdout.take().unwrap(), Arc::clone(&output)),
-            collect(child.stderr.take().unwrap(), Arc::clone(&output)),
+            collect(child.stdout.take().unwrap(), Arc::clone(&output), Arc::clone(&gone)),
+            collect(child.stderr.take().unwrap(), Arc::clone(&output), Arc::default()),
         ];
-        Self { child, invocations, output, readers }
+        Self { child, invocations, polling, gone, output, readers }
     }
 
     /// Has the function answer an event.
@@ -102,8 +107,17 @@ impl Function {
         let (handed, handed_at) = oneshot::channel();
         let invocation = Invocation { request_id: request_id.clone(), event: event.into(), answer, handed };
         self.invocations.send(invocation).await.unwrap();
-        let (payload, end) = answered.await.unwrap_or_else(|_| panic!("the function is gone: {}", self.output()));
+        let (payload, end) = tokio::select! {
+            answered = answered => answered.unwrap(),
+            () = self.gone.notified() => panic!("the function is gone: {}", self.output()),
+        };
         Answered { request_id, payload, took: end - handed_at.await.unwrap() }
+    }
+
+    /// Waits until the function has nothing more to do before its first event.
+    #[allow(dead_code, reason = "for benches/lambda")]
+    pub async fn polling(&self) {
+        self.polling.notified().await;
     }
 
     /// Everything the process has printed so far.
@@ -135,7 +149,12 @@ impl Function {
     }
 }
 
-fn collect(stream: impl AsyncRead + Unpin + Send + 'static, output: Arc<Mutex<String>>) -> JoinHandle<()> {
+/// Adds what comes from `stream` to `output`; `end` is told when nothing more can come.
+fn collect(
+    stream: impl AsyncRead + Unpin + Send + 'static,
+    output: Arc<Mutex<String>>,
+    end: Arc<Notify>,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         let mut lines = BufReader::new(stream).lines();
         while let Ok(Some(line)) = lines.next_line().await {
@@ -143,20 +162,21 @@ fn collect(stream: impl AsyncRead + Unpin + Send + 'static, output: Arc<Mutex<St
             output.push_str(&line);
             output.push('\n');
         }
+        end.notify_one();
     })
 }
 
 type Pending = Arc<Mutex<HashMap<String, oneshot::Sender<(Result<Bytes, String>, Instant)>>>>;
 
-async fn serve(listener: TcpListener, queue: mpsc::Receiver<Invocation>) {
+async fn serve(listener: TcpListener, queue: mpsc::Receiver<Invocation>, polling: Arc<Notify>) {
     let queue = Arc::new(tokio::sync::Mutex::new(queue));
     let pending = Pending::default();
     while let Ok((stream, _)) = listener.accept().await {
         stream.set_nodelay(true).unwrap();
-        let (queue, pending) = (Arc::clone(&queue), Arc::clone(&pending));
+        let (queue, pending, polling) = (Arc::clone(&queue), Arc::clone(&pending), Arc::clone(&polling));
         let service = service_fn(move |request| {
-            let (queue, pending) = (Arc::clone(&queue), Arc::clone(&pending));
-            async move { Ok::<_, Infallible>(handle(request, &queue, &pending).await) }
+            let (queue, pending, polling) = (Arc::clone(&queue), Arc::clone(&pending), Arc::clone(&polling));
+            async move { Ok::<_, Infallible>(handle(request, &queue, &pending, &polling).await) }
         });
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
@@ -166,9 +186,11 @@ async fn handle(
     request: Request<Incoming>,
     queue: &tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
     pending: &Pending,
+    polling: &Notify,
 ) -> Response<Full<Bytes>> {
     let path = request.uri().path().strip_prefix("/2018-06-01/runtime/").expect("a Runtime API path").to_owned();
     if request.method() == Method::GET && path == "invocation/next" {
+        polling.notify_one();
         let Some(invocation) = queue.lock().await.recv().await else {
             return std::future::pending().await;
         };

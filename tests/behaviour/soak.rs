@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, fs};
 
+use job_status::limits::MAX_STATUS_FILE;
 use uuid::Uuid;
 
 use crate::{
@@ -48,6 +49,27 @@ async fn no_answer_is_mixed_up_and_nothing_grows() {
     assert!(end.descriptors <= warm.descriptors + 1, "open files: {warm:?} {end:?}");
 }
 
+#[tokio::test]
+async fn the_largest_file_is_answered_within_the_memory_of_a_256_mb_function() {
+    let segment = r#"{"start":12.5,"text":"And this is what was said, \"more or less\"."},"#;
+    let largest = usize::try_from(MAX_STATUS_FILE).unwrap();
+    let content = format!(r#"{{"segments":[{}0]}}"#, segment.repeat((largest - 20) / segment.len()));
+    let s3 = FaultS3::start().await;
+    s3.always(Act::Answer(object(&content)));
+    let function = Function::start(BINARY, &environment(&s3.url())).await;
+    let ask = Ask::job("aaaaaaaa-0000-4000-8000-000000000001");
+    for _ in 0..3 {
+        let compressed = ask.clone().header("accept-encoding", "gzip").http_api().to_string();
+        assert_eq!(Reply::unpack(&function.invoke(compressed).await.json()).status_file(), content);
+        let plain = function.invoke(ask.http_api().to_string()).await;
+        assert!(Reply::unpack(&plain.json()).body.contains("send accept-encoding: gzip"));
+    }
+    let peak = usage(function.pid()).peak;
+    println!("peak resident memory: {peak} KiB");
+    // The rest of the 256 MB is the Lambda runtime's and a margin.
+    assert!(peak < 128 * 1024, "peak resident memory: {peak} KiB");
+}
+
 fn is_documented(answer: &str) -> bool {
     answer == "200"
         || answer.starts_with(r#"500 {"error":"Failed to retrieve job status: the status"#)
@@ -91,14 +113,20 @@ fn faults() -> impl FnMut(&str) -> Act + Send {
 struct Usage {
     /// KiB.
     resident: u64,
+    /// KiB, the most there ever was.
+    peak: u64,
     descriptors: usize,
 }
 
 fn usage(pid: u32) -> Usage {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kib = |name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    };
     Usage {
-        resident: resident.trim().trim_end_matches(" kB").parse().unwrap(),
+        resident: kib("VmRSS:"),
+        peak: kib("VmHWM:"),
         descriptors: fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count(),
     }
 }

@@ -1,0 +1,97 @@
+"""The API: two routes, their throttle and log, browsers, a domain."""
+
+import json
+
+import pytest
+from cloudformation import Stack
+from deployments import BOTH, CERTIFICATE, NEW_BUCKET
+
+ROUTES = ["/paid/get/job/status", "/v1/toolkit/job/status"]
+
+
+@BOTH
+def test_the_api_has_exactly_the_two_post_routes_and_they_lead_to_the_alias(parameters):
+    stack = Stack(**parameters)
+    (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
+    assert {path: list(methods) for path, methods in api["Body"]["paths"].items()} == {
+        path: ["post"] for path in ROUTES
+    }
+    for path in ROUTES:
+        integration = api["Body"]["paths"][path]["post"]["x-amazon-apigateway-integration"]
+        assert integration == {
+            "type": "aws_proxy",
+            "httpMethod": "POST",
+            "payloadFormatVersion": "2.0",
+            "timeoutInMillis": 10500,
+            "uri": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/<StatusFunctionAliaslive>/invocations",
+        }
+    # A route could also be made outside the API's body.
+    assert not stack.of_type("AWS::ApiGatewayV2::Route") and not stack.of_type("AWS::Lambda::Url")
+    assert len(stack.of_type("AWS::ApiGatewayV2::Api")) == 1 and not stack.of_type("AWS::ApiGateway::RestApi")
+
+
+@BOTH
+def test_only_these_two_routes_of_this_api_may_invoke_the_alias(parameters):
+    permissions = Stack(**parameters).of_type("AWS::Lambda::Permission").values()
+    assert sorted(permissions, key=lambda p: p["SourceArn"]) == [
+        {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": "<StatusFunctionAliaslive>",
+            "Principal": "apigateway.amazonaws.com",
+            "SourceArn": f"arn:aws:execute-api:us-east-1:123456789012:<StatusApi>/*/POST{path}",
+        }
+        for path in ROUTES
+    ]
+
+
+def test_the_stage_throttles_and_logs_json():
+    (stage,) = Stack(**NEW_BUCKET, ThrottleRate=20, ThrottleBurst=40).of_type("AWS::ApiGatewayV2::Stage").values()
+    assert (stage["StageName"], stage["AutoDeploy"]) == ("$default", True)
+    assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": "20", "ThrottlingBurstLimit": "40"}
+    assert stage["AccessLogSettings"]["DestinationArn"] == "<AccessLog.Arn>"
+    # Quoted, so that it stays JSON when API Gateway writes "-" for what does not apply.
+    assert all(value.startswith("$context.") for value in json.loads(stage["AccessLogSettings"]["Format"]).values())
+
+
+def test_browsers_are_kept_out_by_default():
+    (api,) = Stack(**NEW_BUCKET).of_type("AWS::ApiGatewayV2::Api").values()
+    assert "cors" not in json.dumps(api)
+
+
+def test_browsers_of_allowed_origins_may_call_and_read_the_two_headers():
+    stack = Stack(**NEW_BUCKET, AllowedOrigins="https://a.example.com,https://b.example.com")
+    (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
+    assert api["Body"]["x-amazon-apigateway-cors"] == {
+        "allowOrigins": ["https://a.example.com", "https://b.example.com"],
+        "allowMethods": ["POST"],
+        "allowHeaders": ["content-type", "x-api-key"],
+        "exposeHeaders": ["retry-after", "x-request-id"],
+        "maxAge": 3600,
+    }
+
+
+def test_there_is_no_domain_by_default():
+    stack = Stack(**NEW_BUCKET)
+    assert not stack.of_type("AWS::ApiGatewayV2::DomainName") and not stack.of_type("AWS::ApiGatewayV2::ApiMapping")
+    assert stack.outputs["Endpoint"] == "https://<StatusApi>.execute-api.us-east-1.amazonaws.com"
+    assert "DomainTarget" not in stack.outputs
+
+
+@pytest.mark.parametrize(
+    "base_path, endpoint", [("", "https://api.example.com"), ("jobs", "https://api.example.com/jobs")]
+)
+def test_a_custom_domain_leads_to_the_stage(base_path, endpoint):
+    stack = Stack(**NEW_BUCKET, DomainName="api.example.com", CertificateArn=CERTIFICATE, BasePath=base_path)
+    (domain,) = stack.of_type("AWS::ApiGatewayV2::DomainName").values()
+    assert domain == {
+        "DomainName": "api.example.com",
+        "DomainNameConfigurations": [
+            {"CertificateArn": CERTIFICATE, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2"}
+        ],
+    }
+    (mapping,) = stack.of_type("AWS::ApiGatewayV2::ApiMapping").values()
+    assert mapping.pop("ApiMappingKey", "") == base_path
+    assert mapping == {"ApiId": "<StatusApi>", "Stage": "<StatusApiApiGatewayDefaultStage>", "DomainName": "<Domain>"}
+    assert stack.outputs["Endpoint"] == endpoint
+    assert f"'{endpoint}/v1/toolkit/job/status'" in stack.outputs["Curl"]
+    assert stack.outputs["DomainTarget"] == "<Domain.RegionalDomainName>"

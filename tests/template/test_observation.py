@@ -1,0 +1,222 @@
+"""Metrics, alarms and dashboard fit together: what is drawn or alarmed on is really made."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from cloudformation import Stack
+from deployments import EXISTING_BUCKET, NEW_BUCKET, TOPIC
+from filter_pattern import FilterPattern, Unsupported
+
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
+STACK = Stack(**NEW_BUCKET, AlarmTopicArn=TOPIC)
+ALARMS = STACK.of_type("AWS::CloudWatch::Alarm")
+NAMESPACE = "job-status/job-status"
+
+
+def transformations():
+    return [one for made in STACK.of_type("AWS::Logs::MetricFilter").values() for one in made["MetricTransformations"]]
+
+
+def made_metrics():
+    """(name, names of its dimensions) of the metrics that the log filters make."""
+    assert {made["MetricNamespace"] for made in transformations()} == {NAMESPACE}
+    return {(made["MetricName"], dimensions(made)) for made in transformations()}
+
+
+def dimensions(metric):
+    return tuple(sorted(dimension.get("Name", dimension.get("Key")) for dimension in metric.get("Dimensions", [])))
+
+
+def alarm_metrics(alarm):
+    return [m["MetricStat"]["Metric"] for m in alarm["Metrics"] if "MetricStat" in m] if "Metrics" in alarm else [alarm]
+
+
+def dashboard():
+    return json.loads(STACK.properties("Dashboard")["DashboardBody"])
+
+
+def widget_metrics():
+    """(namespace, name, names of dimensions) of each metric on the dashboard that is not an expression."""
+    for widget in dashboard()["widgets"]:
+        for line in widget["properties"].get("metrics", []):
+            namespace, *rest = [part for part in line if isinstance(part, str)] or [None]
+            if namespace:
+                yield namespace, rest[0], tuple(sorted(rest[1::2]))
+
+
+def test_the_alarms_are_these():
+    assert {name: condition(alarm) for name, alarm in ALARMS.items()} == {
+        "FunctionErrorsAlarm": ("AWS/Lambda Errors", "Sum", 0, "2 of 5"),
+        "FailureRatioAlarm": ("100 * failures / requests", "Sum", 1, "2 of 5"),
+        "GatewayErrorRatioAlarm": ("100 * FILL(errors, 0) / requests", "Sum", 1, "2 of 5"),
+        "LatencyAlarm": ("AWS/Lambda Duration", "p99", 1000, "2 of 5"),
+        "ConcurrencyAlarm": ("AWS/Lambda Throttles", "Sum", 0, "1 of 1"),
+        "S3ThrottledAlarm": (f"{NAMESPACE} RequestsByOutcome", "Sum", 0, "3 of 5"),
+        "KeyringRefreshAlarm": (f"{NAMESPACE} KeyringRefreshFailures", "Sum", 0, "2 of 5"),
+        "KeyringStaleAlarm": (f"{NAMESPACE} KeyringStale", "Sum", 0, "1 of 1"),
+    }
+    for alarm in ALARMS.values():
+        # A service that nobody polls is not broken.
+        assert (alarm["ComparisonOperator"], alarm["TreatMissingData"]) == ("GreaterThanThreshold", "notBreaching")
+        assert {period(alarm)} == {60}
+
+
+def test_alarms_look_at_this_stack_only():
+    ours = {
+        "FunctionName": "<StatusFunction>",
+        "Resource": "<StatusFunction>:live",
+        "ApiId": "<StatusApi>",
+        "outcome": "throttled",
+    }
+    for alarm in ALARMS.values():
+        for metric in alarm_metrics(alarm):
+            found = {dimension["Name"]: dimension["Value"] for dimension in metric.get("Dimensions", [])}
+            assert found.items() <= ours.items()
+            assert found or metric["Namespace"] == NAMESPACE
+
+
+def test_alarms_tell_the_topic_when_there_is_one():
+    assert {(*alarm["AlarmActions"], *alarm["OKActions"]) for alarm in ALARMS.values()} == {(TOPIC, TOPIC)}
+    silent = Stack(**EXISTING_BUCKET).of_type("AWS::CloudWatch::Alarm")
+    assert silent.keys() == ALARMS.keys()
+    assert all(alarm["AlarmActions"] == alarm["OKActions"] == [] for alarm in silent.values())
+
+
+def test_every_metric_of_ours_that_an_alarm_or_the_dashboard_shows_is_made_by_a_filter():
+    of_alarms = {
+        (metric["MetricName"], dimensions(metric))
+        for alarm in ALARMS.values()
+        for metric in alarm_metrics(alarm)
+        if metric["Namespace"] == NAMESPACE
+    }
+    of_widgets = {(name, dimensions) for namespace, name, dimensions in widget_metrics() if namespace == NAMESPACE}
+    assert of_alarms | of_widgets <= made_metrics()
+    # And none is made, and paid for, in vain.
+    assert made_metrics() <= of_alarms | of_widgets
+
+
+def test_the_dashboard_searches_outcomes_where_the_filter_puts_them():
+    (search,) = re.findall(
+        r"SEARCH\('\{\"(.+?)\",(\w+)\} MetricName=\"(\w+)\"'", json.dumps(dashboard()).replace('\\"', '"')
+    )
+    namespace, dimension, name = search
+    assert namespace == NAMESPACE and (name, (dimension,)) in made_metrics()
+
+
+def test_the_dashboard_answers_its_four_questions_side_by_side():
+    widgets = dashboard()["widgets"]
+    headings = [widget["properties"]["markdown"] for widget in widgets if widget["type"] == "text"]
+    assert [re.match(r"## ([\w ]+\?)", heading)[1] for heading in headings] == [
+        "Is it healthy?",
+        "Is it fast?",
+        "Who is calling?",
+        "What does it cost?",
+    ]
+    taken = [(x, y) for widget in widgets for x in span(widget, "x", "width") for y in span(widget, "y", "height")]
+    assert len(taken) == len(set(taken)) and max(x for x, _ in taken) == 23  # 24 columns, none taken twice
+    (alarms,) = (widget for widget in widgets if widget["type"] == "alarm")
+    assert sorted(alarms["properties"]["alarms"]) == sorted(f"<{name}.Arn>" for name in ALARMS)
+
+
+def test_metric_math_names_metrics_of_its_own_widget():
+    for widget in dashboard()["widgets"]:
+        lines = widget["properties"].get("metrics", [])
+        ids = {line[-1].get("id") for line in lines}
+        for expression in (line[0]["expression"] for line in lines if isinstance(line[0], dict)):
+            if not expression.startswith("SEARCH"):
+                assert set(re.findall(r"\b[a-z]\w*", expression)) <= ids
+    for alarm in ALARMS.values():
+        for metric in alarm.get("Metrics", []):
+            ids = {m["Id"] for m in alarm["Metrics"]}
+            assert set(re.findall(r"\b[a-z]\w*", metric.get("Expression", ""))) <= ids
+
+
+def test_the_dashboard_prices_the_chosen_architecture_and_memory():
+    assert "* 512 / 1024 * 0.0000133334" in json.dumps(Stack(**NEW_BUCKET, MemorySize=512).properties("Dashboard"))
+    assert "* 256 / 1024 * 0.0000166667" in json.dumps(
+        Stack(**NEW_BUCKET, Architecture="x86_64").properties("Dashboard")
+    )
+
+
+def test_the_gateways_own_429_is_told_from_the_functions():
+    pattern = FilterPattern(STACK.properties("RateLimitedFilter")["FilterPattern"])
+    assert STACK.properties("RateLimitedFilter")["LogGroupName"] == "<AccessLog>"
+    assert pattern.matches(access_line(status="429"))
+    assert not pattern.matches(access_line(status="429", integration_status="429"))
+    assert not pattern.matches(access_line(status="200", integration_status="200"))
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_says_which_section_of_the_operations_manual_to_read(name):
+    (section,) = re.findall(r'docs/operations\.md, "(.+)"', ALARMS[name]["AlarmDescription"])
+    headings = re.findall(r"^#+ (.+)$", OPERATIONS.read_text(), re.MULTILINE)
+    assert section in headings
+    assert name in OPERATIONS.read_text()
+
+
+@pytest.mark.parametrize(
+    "pattern, line, matches",
+    [
+        ('{ $.message = "request" }', {"message": "request"}, True),
+        ('{ $.message = "request" }', {"message": "requests"}, False),
+        ('{ $.message = "request" }', {}, False),
+        ('{ ($.a = "x") && ($.b = *) }', {"a": "x", "b": 0}, True),
+        ('{ ($.a = "x") && ($.b = *) }', {"a": "x"}, False),
+        ("{ $.status = 429 }", {"status": 429}, True),
+        ("{ $.status = 429 }", {"status": "429"}, False),
+        ('{ $.status = "429" }', {"status": 429}, False),
+        ("{ $.n = 1 }", {"n": True}, False),
+        ("{ $.cold IS TRUE }", {"cold": True}, True),
+        ("{ $.cold IS TRUE }", {"cold": "true"}, False),
+    ],
+)
+def test_the_matcher_matches_as_cloudwatch_does(pattern, line, matches):
+    assert FilterPattern(pattern).matches(line) is matches
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        '{ $.a = "x*" }',
+        '{ $.a != "x" }',
+        "{ ($.a = 1) || ($.b = 1) }",
+        "{ $.a.b = 1 }",
+        "ERROR",
+        '{ $.a = "x"',
+        "{ $.a = x }",
+        "",
+    ],
+)
+def test_the_matcher_refuses_what_it_does_not_know(pattern):
+    with pytest.raises(Unsupported):
+        FilterPattern(pattern)
+
+
+def condition(alarm):
+    of = alarm["Metrics"][0]["Expression"] if "Metrics" in alarm else f"{alarm['Namespace']} {alarm['MetricName']}"
+    stats = {m["MetricStat"]["Stat"] for m in alarm.get("Metrics", []) if "MetricStat" in m}
+    (stat,) = stats or {alarm.get("Statistic") or alarm.get("ExtendedStatistic")}
+    periods = alarm["EvaluationPeriods"]
+    return of, stat, alarm["Threshold"], f"{alarm.get('DatapointsToAlarm', periods)} of {periods}"
+
+
+def period(alarm):
+    (seconds,) = {m["MetricStat"]["Period"] for m in alarm.get("Metrics", []) if "MetricStat" in m} or {
+        alarm.get("Period")
+    }
+    return seconds
+
+
+def span(widget, start, length):
+    return range(widget[start], widget[start] + widget[length])
+
+
+def access_line(status, integration_status="-"):
+    """An access log line as API Gateway fills in the format; "-" is what it writes for what does not apply."""
+    (stage,) = STACK.of_type("AWS::ApiGatewayV2::Stage").values()
+    known = {"$context.status": status, "$context.integration.status": integration_status}
+    return json.loads(
+        re.sub(r"\$context\.[\w.]+", lambda v: known.get(v[0], "-"), stage["AccessLogSettings"]["Format"])
+    )

@@ -1,0 +1,38 @@
+"""Under whatever parameters, every reference leads to something that is there."""
+
+import itertools
+from graphlib import TopologicalSorter
+
+import pytest
+from cloudformation import Stack
+from deployments import CERTIFICATE, KMS_KEY, TOPIC
+
+# A value that switches each condition to the side its default is not on.
+SWITCHES = {
+    "ExistingBucket": "acme-jobs",
+    "StatusExpiryDays": "0",
+    "KmsKeyArn": KMS_KEY,
+    "ApiKeysObject": "s3://acme-config/keyring.json",
+    "Architecture": "x86_64",
+    "ReservedConcurrency": "50",
+    "AllowedOrigins": "https://app.example.com",
+    "DomainName": "api.example.com",
+    "CertificateArn": CERTIFICATE,
+    "BasePath": "jobs",
+    "AlarmTopicArn": TOPIC,
+    "Rollout": "AllAtOnce",
+}
+
+
+def test_every_condition_has_a_switch():
+    default = Stack().conditions
+    switched = Stack(**SWITCHES).conditions
+    assert [name for name in default if default[name] == switched[name]] == []
+
+
+@pytest.mark.parametrize("count", range(len(SWITCHES) + 1))
+def test_every_reference_leads_somewhere_and_nothing_waits_for_itself(count):
+    # Resolving is the test: a reference to what its conditions took away raises.
+    for names in itertools.combinations(SWITCHES, count):
+        stack = Stack(**{name: SWITCHES[name] for name in names})
+        TopologicalSorter(stack.references).prepare()  # raises on a cycle

@@ -4,13 +4,8 @@
 //! `cargo bench --bench lambda` prints the table of `docs/performance.md` and fails when a figure
 //! misses its budget by more than the spread that was measured; `-- --short` takes fewer samples
 //! and never fails. CPU is the kernel's own accounting for each process.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::cast_precision_loss
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::cast_precision_loss, clippy::format_collect, clippy::unchecked_time_subtraction)]
 
 #[path = "../../tests/behaviour/fault_s3.rs"]
 #[allow(dead_code)]
@@ -88,17 +83,17 @@ fn main() -> ExitCode {
         floor::run().unwrap();
     }
     let short = arguments.iter().any(|argument| argument == "--short");
-    let plan = if short {
+    let amount = if short {
         Plan { cold_starts: 7, warm_rounds: 5, warm_requests: 400 }
     } else {
         Plan { cold_starts: 41, warm_rounds: 15, warm_requests: 2000 }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let within = runtime.block_on(run(&plan));
+    let within = runtime.block_on(run(&amount));
     if within || short { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-async fn run(plan: &Plan) -> bool {
+async fn run(amount: &Plan) -> bool {
     let kilobyte = status_file(1024);
     let megabyte = status_file(1024 * 1024);
     let python = has_boto3();
@@ -109,16 +104,16 @@ async fn run(plan: &Plan) -> bool {
 
     // Alternating, so that whatever else the machine does hits all alike.
     let (mut cold, mut cold_python) = (Cold::new(), Cold::new());
-    for _ in 0..plan.cold_starts {
+    for _ in 0..amount.cold_starts {
         cold.sample(Program::Ours, &kilobyte).await;
-        if python && cold_python.cpu.0.len() < plan.cold_starts.div_ceil(3) {
+        if python && cold_python.cpu.0.len() < amount.cold_starts.div_ceil(3) {
             cold_python.sample(Program::Python, &kilobyte).await;
         }
     }
-    let tls = warm(Program::Ours, plan, &kilobyte, true).await;
-    let plain = warm(Program::Ours, plan, &kilobyte, false).await;
-    let floor = warm(Program::Floor, plan, &kilobyte, false).await;
-    let smaller = Plan { warm_requests: plan.warm_requests / 20, ..*plan };
+    let tls = warm(Program::Ours, amount, &kilobyte, true).await;
+    let plain = warm(Program::Ours, amount, &kilobyte, false).await;
+    let floor = warm(Program::Floor, amount, &kilobyte, false).await;
+    let smaller = Plan { warm_requests: amount.warm_requests / 20, ..*amount };
     let large = warm(Program::Ours, &smaller, &megabyte, false).await;
     let large_floor = warm(Program::Floor, &smaller, &megabyte, false).await;
 
@@ -129,7 +124,7 @@ async fn run(plan: &Plan) -> bool {
     table.row("first request after init vs warm, TLS: wall", "ms", &cold.first, Some(&tls.wall), 3.0);
     table.row("warm request vs floor, plain HTTP: CPU", "ms", &plain.cpu, Some(&floor.cpu), 2.5);
     if python {
-        let slow = Plan { warm_requests: plan.warm_requests / 4, ..*plan };
+        let slow = Plan { warm_requests: amount.warm_requests / 4, ..*amount };
         let python = warm(Program::Python, &slow, &kilobyte, false).await;
         table.row("warm request vs Python, plain HTTP: CPU", "ms", &plain.cpu, Some(&python.cpu), 1.0 / 8.0);
     }
@@ -178,7 +173,7 @@ impl Table {
         let format = |value: f64| if value < 0.5 { format!("1/{:.1}", 1.0 / value) } else { format!("{value:.2}") };
         let (against, ratio) = match other {
             Some(other) => (format!("{:.3} {unit}", other.median()), format(value)),
-            None => ("".into(), "".into()),
+            None => (String::new(), String::new()),
         };
         println!(
             "| {what} | {:.3} {unit} | {against} | {ratio} | {} | {:.0} % | {verdict} |",

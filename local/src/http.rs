@@ -29,14 +29,22 @@ use lambda_http::Body;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
+use crate::page::Page;
+
 /// What the template gives the function.
 const LAMBDA_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves `endpoint` until `stop` is ready and the requests under way are answered.
+/// Serves `page`, and `endpoint` at every other path, until `stop` is ready and the requests under
+/// way are answered.
 ///
 /// # Errors
 /// Connections can't be accepted any more.
-pub async fn serve(listener: TcpListener, endpoint: Arc<Endpoint>, stop: impl Future<Output = ()>) -> io::Result<()> {
+pub async fn serve(
+    listener: TcpListener,
+    endpoint: Arc<Endpoint>,
+    page: Page,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()> {
     let server = Builder::new(TokioExecutor::new());
     let connections = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
@@ -49,7 +57,12 @@ pub async fn serve(listener: TcpListener, endpoint: Arc<Endpoint>, stop: impl Fu
         let endpoint = Arc::clone(&endpoint);
         let service = service_fn(move |request| {
             let endpoint = Arc::clone(&endpoint);
-            async move { Ok::<_, Infallible>(answer(&endpoint, request).await) }
+            async move {
+                Ok::<_, Infallible>(match page.answer(request.method(), request.uri().path()) {
+                    Some(response) => response,
+                    None => answer(&endpoint, request).await,
+                })
+            }
         });
         let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
         tokio::spawn(connections.watch(connection));

@@ -4,6 +4,9 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
+/// What `--api-key` is unless it is given.
+pub const DEMO_KEY: &str = "demo-key";
+
 /// Serves the job-status endpoint on localhost, with an S3 server in the process
 #[derive(Parser)]
 #[command(name = "cargo local", bin_name = "cargo local")]
@@ -13,7 +16,7 @@ pub struct Options {
     pub port: u16,
 
     /// The API key to accept
-    #[arg(long, default_value = "demo-key", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, default_value = DEMO_KEY, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub api_key: String,
 
     /// Directory of your own status files, <`job_id`>.json, instead of the samples

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::{Options, http, s3, samples};
+use crate::{Options, http, page::Page, s3, samples};
 
 /// The bucket in the S3 server.
 pub const BUCKET: &str = "jobs";
@@ -103,7 +103,7 @@ impl Server {
     /// # Errors
     /// Connections can't be accepted any more.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        http::serve(self.listener, self.endpoint, stop).await
+        http::serve(self.listener, self.endpoint, Page::new(&self.api_key), stop).await
     }
 }
 
@@ -175,6 +175,7 @@ impl fmt::Display for Server {
             format!("curl -i {url}/v1/toolkit/job/status {key} -d '{{\"job_id\":\"{job_id}\"}}'")
         };
         writeln!(f, "The job-status endpoint is running at {url}")?;
+        writeln!(f, "  page      {url}/  (reference; try it in a browser)")?;
         match &self.jobs {
             Jobs::Samples { s3, directory } => {
                 writeln!(f, "  S3        {s3}, bucket {BUCKET}")?;

@@ -43,7 +43,7 @@ pub(super) fn parse(json: &[u8]) -> Result<HashMap<Digest, Key>, Faults> {
         Faults(vec![format!("{what} (line {}, column {})", error.line(), error.column())])
     })?;
     let mut faults = Vec::new();
-    let [entries] = document.named(["keys"], "the document", &mut faults);
+    let [entries] = document.named(["keys"], || "the document".into(), &mut faults);
     let entries = match entries.map(|raw| serde_json::from_str::<Vec<&RawValue>>(raw.get())) {
         Some(Ok(entries)) => entries,
         Some(Err(_)) => {
@@ -56,61 +56,62 @@ pub(super) fn parse(json: &[u8]) -> Result<HashMap<Digest, Key>, Faults> {
         }
     };
 
-    let mut keys = HashMap::with_capacity(entries.len());
+    let mut keys = HashMap::<Digest, Key>::with_capacity(entries.len());
     let mut names = HashMap::with_capacity(entries.len());
     for (index, entry) in entries.iter().enumerate() {
-        let at = format!("keys[{index}]");
-        let Some((digest, key)) = parse_entry(entry.get(), &at, &mut faults) else { continue };
-        if let Some(first) = names.insert(key.name.clone(), index) {
-            faults.push(format!("{at} has the name of keys[{first}]"));
+        let Some((name, digest, key)) = parse_entry(entry.get(), index, &mut faults) else { continue };
+        if let Some(first) = keys.get(&digest) {
+            faults.push(format!("keys[{index}] ({}) has the sha256 of {}", key.name, first.name));
         }
-        let name = key.name.clone();
-        if let Some(first) = keys.insert(digest, key) {
-            faults.push(format!("{at} ({name}) has the sha256 of {}", first.name));
+        if let Some(first) = names.insert(name, index) {
+            faults.push(format!("keys[{index}] has the name of keys[{first}]"));
         }
+        keys.insert(digest, key);
     }
     if faults.is_empty() { Ok(keys) } else { Err(Faults(faults)) }
 }
 
-fn parse_entry(json: &str, at: &str, faults: &mut Vec<String>) -> Option<(Digest, Key)> {
+fn parse_entry<'a>(json: &'a str, index: usize, faults: &mut Vec<String>) -> Option<(Cow<'a, str>, Digest, Key)> {
     let known = faults.len();
     let Ok(members) = serde_json::from_str::<Members<'_, 4>>(json) else {
-        faults.push(format!("{at} is not an object"));
+        faults.push(format!("keys[{index}] is not an object"));
         return None;
     };
-    let [name, sha256, prefix, expires] = members.named(["name", "sha256", "prefix", "expires"], at, faults);
+    let [name, sha256, prefix, expires] =
+        members.named(["name", "sha256", "prefix", "expires"], || format!("keys[{index}]"), faults);
 
-    let mut check = |member: &str, what: &str, ok: bool| {
+    let mut check = |ok: bool, fault: &str| {
         if !ok {
-            faults.push(format!("{at}: {member} {what}"));
+            faults.push(format!("keys[{index}]: {fault}"));
         }
     };
-    let name = name.map(string);
-    check("name", "is missing", name.is_some());
-    let name = name.map(|name| name.filter(|name| is_name(name)));
-    check("name", "is not a string of 1 to 64 printable ASCII characters", name != Some(None));
+    check(name.is_some(), "name is missing");
+    let name = name.map(|raw| string(raw).filter(|name| is_name(name)));
+    check(name != Some(None), "name is not a string of 1 to 64 printable ASCII characters");
 
-    let digest = sha256.map(string);
-    check("sha256", "is missing", digest.is_some());
-    let digest = digest.map(|text| text.and_then(|text| parse_digest(&text)));
-    check("sha256", "is not 64 hexadecimal digits", digest != Some(None));
+    check(sha256.is_some(), "sha256 is missing");
+    let digest = sha256.map(|raw| string(raw).and_then(|text| parse_digest(&text)));
+    check(digest != Some(None), "sha256 is not 64 hexadecimal digits");
 
     let prefix = prefix.map(|raw| string(raw).filter(|prefix| is_folder(prefix)));
     check(
-        "prefix",
-        "is not a folder such as acme/ (segments of letters, digits, - _ . each ending in /)",
         prefix != Some(None),
+        "prefix is not a folder such as acme/ (segments of letters, digits, - _ . each ending in /)",
     );
 
     let expires = expires.map(|raw| string(raw).and_then(|text| parse_moment(&text)));
-    check("expires", "is not a moment such as 2027-06-30T00:00:00Z (RFC 3339, with offset)", expires != Some(None));
+    check(expires != Some(None), "expires is not a moment such as 2027-06-30T00:00:00Z (RFC 3339, with offset)");
 
     if faults.len() > known {
         return None;
     }
-    let key =
-        Key { name: name??.into(), folder: prefix.flatten().unwrap_or_default().into(), expires: expires.flatten() };
-    Some((digest??, key))
+    let name = name??;
+    let key = Key {
+        name: name.as_ref().into(),
+        folder: prefix.flatten().unwrap_or_default().into(),
+        expires: expires.flatten(),
+    };
+    Some((name, digest??, key))
 }
 
 fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
@@ -155,15 +156,15 @@ struct Members<'a, const N: usize>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a, const N: usize> Members<'a, N> {
     /// The values of the allowed members; any other member, and any given twice, is a fault.
-    fn named(self, allowed: [&str; N], at: &str, faults: &mut Vec<String>) -> [Option<&'a RawValue>; N] {
+    fn named(self, allowed: [&str; N], at: impl Fn() -> String, faults: &mut Vec<String>) -> [Option<&'a RawValue>; N] {
         let mut values = [None; N];
         for (name, value) in self.0 {
             let slot = allowed.iter().position(|allowed| *allowed == name).and_then(|index| values.get_mut(index));
             match slot {
                 Some(slot @ None) => *slot = Some(value),
-                Some(Some(_)) => faults.push(format!("{at}: {name} is given twice")),
-                None if is_harmless(&name) => faults.push(format!("{at}: there is no member {name}")),
-                None => faults.push(format!("{at}: it has a member that is none of {}", allowed.join(", "))),
+                Some(Some(_)) => faults.push(format!("{}: {name} is given twice", at())),
+                None if is_harmless(&name) => faults.push(format!("{}: there is no member {name}", at())),
+                None => faults.push(format!("{}: it has a member that is none of {}", at(), allowed.join(", "))),
             }
         }
         values

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, fmt, io::Read, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
+use crate::openapi::assert_documented;
+
 /// The key that every test world accepts.
 pub const DEMO_KEY: &str = "demo-key";
 
@@ -131,7 +133,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Unpacks a function's answer, of any front door.
+    /// Unpacks a function's answer, of any front door, and holds it to `openapi.yaml`.
     pub fn unpack(answer: &Value) -> Self {
         let headers: BTreeMap<String, String> = answer["headers"]
             .as_object()
@@ -145,11 +147,13 @@ impl Reply {
             let compressed = std::mem::take(&mut bytes);
             flate2::read::GzDecoder::new(&*compressed).read_to_end(&mut bytes).unwrap();
         }
-        Self {
+        let reply = Self {
             status: u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap(),
             headers,
             body: String::from_utf8(bytes).unwrap(),
-        }
+        };
+        assert_documented(&reply);
+        reply
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

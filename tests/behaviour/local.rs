@@ -41,7 +41,11 @@ async fn exchange(url: &str, request: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut response = Vec::new();
     stream.read_to_end(&mut response).await.unwrap();
-    String::from_utf8(response).unwrap()
+    String::from_utf8_lossy(&response).into_owned()
+}
+
+async fn get(url: &str, path: &str) -> String {
+    exchange(url, &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await
 }
 
 async fn post(url: &str, key: &str, body: &str) -> String {
@@ -71,7 +75,7 @@ async fn the_samples_are_served_as_a_gateway_would() {
     assert!(poll(&local.url, UNKNOWN).await.ends_with(&format!(r#"{{"error":"Job not found","job_id":"{UNKNOWN}"}}"#)));
     assert!(post(&local.url, "wrong", "{}").await.starts_with("HTTP/1.1 401 Unauthorized\r\n"));
     assert!(post(&local.url, "demo-key", &"x".repeat(100_000)).await.starts_with("HTTP/1.1 413 Payload Too Large\r\n"));
-    let get = exchange(&local.url, "GET /paid/get/job/status HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let get = get(&local.url, "/paid/get/job/status").await;
     assert!(get.starts_with("HTTP/1.1 405 Method Not Allowed\r\n") && get.contains("\r\nallow: POST\r\n"), "{get}");
 }
 
@@ -105,6 +109,46 @@ async fn it_prints_a_curl_for_each_outcome() {
         curls[0]
     );
     assert!(local.printed.contains("bucket jobs"), "{}", local.printed);
+}
+
+#[tokio::test]
+async fn a_reference_page_is_served_beside_the_endpoint_and_loads_nothing_from_elsewhere() {
+    let local = start(&[]).await;
+    assert!(local.printed.contains(&format!("  page      {}/  ", local.url)), "{}", local.printed);
+    for (path, content_type, text) in [
+        ("/", "text/html; charset=utf-8", "<title>Job status: reference</title>"),
+        ("/?a=b", "text/html; charset=utf-8", r#" data-api-key="demo-key">"#),
+        ("/page.js", "text/javascript; charset=utf-8", r#"url: "/openapi.yaml","#),
+        ("/openapi.yaml", "application/yaml", include_str!("../../openapi.yaml")),
+        ("/swagger-ui-bundle.js", "text/javascript; charset=utf-8", "SwaggerUIBundle"),
+        ("/swagger-ui.css", "text/css; charset=utf-8", ".swagger-ui"),
+        ("/favicon-32x32.png", "image/png", "PNG"),
+    ] {
+        let response = get(&local.url, path).await;
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\n")), "{path}: {head}");
+        assert!(head.contains("\r\ncontent-security-policy: default-src 'self'; "), "{path}: {head}");
+        assert!(body.contains(text), "{path}");
+        if ["/", "/page.js"].contains(&path) {
+            for elsewhere in ["http://", "https://", "\"//"] {
+                assert!(!body.contains(elsewhere), "{body}");
+            }
+        }
+    }
+    for request in ["POST /", "HEAD /", "POST /openapi.yaml", "GET /index.html", "GET //"] {
+        let response =
+            exchange(&local.url, &format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await;
+        assert!(response.starts_with("HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n"), "{response}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_gives_away_no_key_but_the_demo_key() {
+    let local = start(&["--api-key", "my own key"]).await;
+    assert!(get(&local.url, "/").await.contains(r#" data-api-key="">"#));
+    for path in ["/", "/page.js"] {
+        assert!(!get(&local.url, path).await.contains("my own key"), "{path}");
+    }
 }
 
 #[tokio::test]

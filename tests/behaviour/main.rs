@@ -8,6 +8,7 @@ mod clock;
 mod fault_s3;
 mod lambda;
 mod logs;
+mod openapi;
 mod world;
 
 mod binary;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use local::samples::UNKNOWN;
+use serde_json::{Value, json};
 
 use crate::{
     ask::{Ask, assert_reply},
@@ -23,6 +24,41 @@ async fn content_is_passed_on_byte_for_byte() {
         r#"{"":null}"#,
     ] {
         assert_eq!(world.poll_file(content).await.status_file(), content);
+    }
+}
+
+/// The shapes that a no-code-architects-toolkit installation writes, with its indentation.
+#[tokio::test]
+async fn the_files_of_a_toolkit_installation_are_passed_on_as_they_are() {
+    let world = World::new().await;
+    let schema = serde_json::from_str(include_str!("../../status.schema.json")).unwrap();
+    let schema = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    let result = |code: u16, response: Value, message: Value| {
+        json!({
+            "endpoint": "/v1/media/transcribe", "code": code, "id": "transcribe_job_123", "job_id": UNKNOWN,
+            "response": response, "message": message, "pid": 123_456, "queue_id": 140_368_864_456_064_u64,
+            "run_time": 5.234, "queue_time": 1.123, "total_time": 6.357, "queue_length": 0, "build_number": 209,
+        })
+    };
+    let transcript = json!({ "text": "caf\u{e9}", "segments": null });
+    for (state, response, again) in [
+        ("queued", Value::Null, true),
+        ("running", Value::Null, true),
+        ("submitted", Value::Null, true),
+        ("done", result(200, transcript, json!("success")), false),
+        ("done", result(500, Value::Null, json!("No audio stream")), false),
+        ("failed", result(500, Value::Null, json!("Out of memory")), false),
+    ] {
+        let file = json!({
+            "job_status": state, "job_id": UNKNOWN, "queue_id": 140_368_864_456_064_u64, "process_id": 123_456,
+            "response": response,
+        });
+        assert!(schema.is_valid(&file), "{file}");
+        let content = serde_json::to_string_pretty(&file).unwrap();
+        assert!(content.starts_with("{\n  \""), "indented by two spaces: {content}");
+        let reply = world.poll_file(&content).await;
+        assert_eq!(reply.status_file(), content);
+        assert_eq!(reply.header("retry-after").is_some(), again, "{content}");
     }
 }
 

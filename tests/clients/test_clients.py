@@ -1,0 +1,244 @@
+"""The programs of docs/clients.md, each through everything that can happen to a poll."""
+
+import json
+import os
+import subprocess
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+
+import pytest
+
+from conftest import KEY
+from scripted import DROP, HANG, Reply, Scripted, forward
+from snippets import command
+
+RESULT = {"code": 200, "response": {"text": "Straße, 日本, \"quoted\""}, "message": "success"}
+SLACK = 3  # seconds that a busy machine may add to any wait
+JSON = {"content-type": "application/json"}
+
+
+@dataclass
+class Ended:
+    """How a program ended, and how long it took."""
+
+    code: int
+    output: str
+    errors: str
+    seconds: float
+
+
+@pytest.fixture(scope="session", params=["bash", "python", "typescript"])
+def client(request, tmp_path_factory):
+    """Runs one of the programs."""
+    program = command(request.param, tmp_path_factory.mktemp(request.param))
+
+    def run(url, job_id, *seconds, key=KEY):
+        started = time.monotonic()
+        environment = {"PATH": os.environ["PATH"], "JOB_STATUS_URL": url, "JOB_STATUS_KEY": key}
+        done = subprocess.run([*program, job_id, *seconds], env=environment, capture_output=True, timeout=90)
+        return Ended(done.returncode, done.stdout.decode(), done.stderr.decode(), time.monotonic() - started)
+
+    return run
+
+
+@pytest.fixture
+def job():
+    return str(uuid.uuid4())
+
+
+def status(job_id, state, result=None):
+    return {"job_status": state, "job_id": job_id, "queue_id": 1, "process_id": 2, "response": result}
+
+
+@pytest.fixture
+def step(local, jobs, job):
+    """A step that has the worker write a state, and then the endpoint answer."""
+    return lambda state, result=None, age=0: forward(local.url, lambda: jobs.write(job, status(job, state, result), age))
+
+
+def assert_done(ended, result=RESULT):
+    assert (ended.code, ended.errors) == (0, ""), ended
+    assert json.loads(ended.output) == result
+
+
+def assert_pauses(server, *expected):
+    pauses = server.pauses()
+    assert len(pauses) == len(expected), pauses
+    assert all(wait - 0.05 <= pause < wait + SLACK for pause, wait in zip(pauses, expected)), pauses
+
+
+def test_a_job_is_followed_from_queued_through_running_to_done(client, job, step):
+    steps = [step("queued"), step("running", age=25), step("submitted", age=12), step("done", RESULT)]
+    with Scripted(*steps) as server:
+        ended = client(f"{server.url}/v1/toolkit/job/status", job)
+    assert_done(ended)
+    assert_pauses(server, 1, 2, 1)
+    for request in server.seen:
+        assert (request.method, request.headers["x-api-key"]) == ("POST", KEY)
+        assert json.loads(request.body) == {"job_id": job}
+
+
+def test_the_endpoint_itself_is_followed_while_a_worker_writes(client, local, jobs, job):
+    """No server in between: the worker goes on as soon as the endpoint has logged a poll of its last state."""
+
+    def work():
+        for answered, state, result in ("queued", "running", None), ("running", "done", RESULT):
+            local.wait_for_line(f'"job_id":"{job}","outcome":"{answered}"')
+            jobs.write(job, status(job, state, result))
+
+    jobs.write(job, status(job, "queued"))
+    worker = threading.Thread(target=work)
+    worker.start()
+    ended = client(local.url, job, "30")
+    worker.join()
+    assert_done(ended)
+    assert 2 < ended.seconds < 2 + SLACK
+
+
+@pytest.mark.parametrize(
+    ("state", "result"),
+    [
+        ("failed", {"code": 500, "message": "The input has no audio stream."}),
+        ("done", {"code": 400, "response": None, "message": "The input has no audio stream."}),
+        ("done", {"code": 500, "response": None, "message": {"error": "The input has no audio stream."}}),
+        ("failed", {"code": 200, "message": "The input has no audio stream."}),
+    ],
+)
+def test_a_failed_job_is_reported_and_not_asked_about_again(client, job, step, state, result):
+    with Scripted(step(state, result)) as server:
+        ended = client(server.url, job)
+    assert (ended.code, ended.output) == (3, ""), ended
+    assert "The input has no audio stream." in ended.errors
+    assert len(server.seen) == 1
+
+
+def test_a_job_can_fail_without_a_result(client, job, step):
+    with Scripted(step("failed")) as server:
+        ended = client(server.url, job)
+    assert (ended.code, len(server.seen)) == (3, 1), ended
+
+
+@pytest.mark.parametrize("result", [None, {"url": "s3://results/1"}, {"code": None}, "text", [1]])
+def test_a_result_without_a_code_is_a_success(client, job, step, result):
+    with Scripted(step("done", result)) as server:
+        assert_done(client(server.url, job), result)
+
+
+@pytest.mark.parametrize("file", [{"job_status": "paused"}, {"job_status": None}, {}])
+def test_a_state_that_nobody_knows_is_final(client, local, jobs, job, file):
+    with Scripted(forward(local.url, lambda: jobs.write(job, file))) as server:
+        ended = client(server.url, job)
+    assert (ended.code, len(server.seen)) == (1, 1), ended
+
+
+def test_a_job_that_is_not_written_down_yet_is_waited_for(client, local, job, step):
+    with Scripted(forward(local.url), forward(local.url), step("done", RESULT)) as server:
+        assert_done(client(server.url, job))
+    assert_pauses(server, 1, 1)
+
+
+def test_a_job_that_never_appears_is_given_up_after_ten_seconds(client, local, job):
+    with Scripted(forward(local.url)) as server:
+        ended = client(server.url, job)
+    assert ended.code == 1 and "Job not found" in ended.errors, ended
+    assert 9 < ended.seconds < 11 + SLACK
+    assert 8 <= len(server.seen) <= 12
+
+
+def test_a_wrong_key_is_not_tried_again(client, local, job):
+    with Scripted(forward(local.url)) as server:
+        ended = client(server.url, job, key="wrong")
+    assert (ended.code, len(server.seen)) == (1, 1), ended
+    assert "Unauthorized: send a valid API key" in ended.errors
+
+
+def test_too_many_requests_are_followed_by_the_wait_that_was_asked_for(client, job, step):
+    busy = Reply(429, JSON | {"retry-after": "3"}, b'{"error":"Too many requests: try again in 3 seconds","code":429}')
+    with Scripted(busy, step("done", RESULT)) as server:
+        assert_done(client(server.url, job))
+    assert_pauses(server, 3)
+
+
+def test_failures_without_retry_after_are_followed_by_longer_and_longer_waits(client, job, step):
+    gateway = Reply(429, JSON, b'{"message":"Too Many Requests"}')
+    half = Reply(200, JSON, b'{"endpoint":"/v1/toolkit', promised=1000)
+    with Scripted(gateway, DROP, half, step("done", RESULT)) as server:
+        ended = client(server.url, job)
+    assert (ended.code, json.loads(ended.output)) == (0, RESULT), ended
+    assert_pauses(server, 2, 4, 8)
+
+
+def test_five_failures_in_a_row_are_enough(client, job):
+    failed = Reply(500, JSON | {"retry-after": "1"}, b'{"error":"Failed to retrieve job status: internal error","code":500}')
+    with Scripted(failed) as server:
+        ended = client(server.url, job)
+    assert ended.code == 1 and "HTTP 500" in ended.errors, ended
+    assert_pauses(server, 1, 1, 1, 1)
+
+
+def test_failures_with_an_answer_in_between_are_not_in_a_row(client, job, step):
+    failed = Reply(503, JSON | {"retry-after": "1"}, b'{"message":"Service Unavailable"}')
+    with Scripted(*[failed] * 4, step("running"), failed, step("done", RESULT)) as server:
+        assert_done(client(server.url, job))
+    assert len(server.seen) == 7
+
+
+@pytest.mark.parametrize("retry_after", ["0", "-1", "1.5", "02", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"])
+def test_a_retry_after_that_is_no_number_of_seconds_is_no_reason_to_hurry(client, job, step, retry_after):
+    busy = Reply(429, JSON | {"retry-after": retry_after}, b"{}")
+    with Scripted(busy, step("done", RESULT)) as server:
+        assert_done(client(server.url, job))
+    assert server.pauses()[0] >= 0.95
+
+
+def test_a_job_that_is_not_over_in_time_is_given_up(client, job, step):
+    with Scripted(step("running")) as server:
+        ended = client(server.url, job, "3")
+    assert ended.code == 1 and "not over" in ended.errors, ended
+    assert ended.seconds < 3 + SLACK and 2 <= len(server.seen) <= 3
+
+
+@pytest.mark.parametrize("age", [100, 1_000_000])
+def test_a_wait_that_would_end_too_late_is_not_begun(client, job, step, age):
+    with Scripted(step("running", age=age)) as server:
+        ended = client(server.url, job, "9")
+    assert ended.code == 1 and "not over" in ended.errors, ended
+    assert (len(server.seen), ended.seconds < SLACK) == (1, True)
+
+
+def test_a_wait_beyond_all_measure_is_not_begun(client, job):
+    busy = Reply(429, JSON | {"retry-after": "18446744073709551615"}, b"{}")
+    with Scripted(busy) as server:
+        ended = client(server.url, job, "1")
+    assert (ended.code, len(server.seen)) == (1, 1), ended
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for_beyond_the_end(client, job):
+    with Scripted(HANG) as server:
+        ended = client(server.url, job, "2")
+        assert ended.code == 1, ended
+    assert 1.9 < ended.seconds < 2 + SLACK
+
+
+@pytest.mark.parametrize("body", [b"<html>Welcome</html>", b"", b"{}", b"null"])
+def test_a_200_of_somebody_else_is_no_result(client, job, body):
+    with Scripted(Reply(200, {"content-type": "text/html"}, body)) as server:
+        ended = client(server.url, job)
+    assert ended.code not in (0, 3) and ended.output == "", ended
+    assert len(server.seen) == 1
+
+
+def test_a_large_result_travels_compressed(client, job, step):
+    result = {"code": 200, "response": {"segments": [{"text": f"segment {n}"} for n in range(20_000)]}}
+    encodings = []
+
+    def answer(request):
+        reply = step("done", result)(request)
+        encodings.append(reply.headers.get("content-encoding"))
+        return reply
+
+    with Scripted(answer) as server:
+        assert_done(client(server.url, job), result)
+    assert encodings == ["gzip"]

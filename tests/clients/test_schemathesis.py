@@ -1,0 +1,104 @@
+"""Schemathesis finds no difference between openapi.yaml and the endpoint: thousands of requests, right and
+wrong ones, alone and in sequence, all of its checks on."""
+
+import copy
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conftest import KEY, ROOT, Local
+
+CONFIG = ROOT / "tests/clients/schemathesis.toml"
+SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    """`cargo local` over its own samples."""
+    server = Local(tmp_path_factory.mktemp("samples") / "log", "--s3-listen", "127.0.0.1:0")
+    yield server
+    server.stop()
+
+
+def schemathesis(directory: Path, document: Path, server: Local, *options: str) -> tuple[int, str, list[dict]]:
+    """Runs it; returns its exit code, what it printed, and every scenario that it went through."""
+    report = directory / "report.ndjson"
+    program = [Path(sys.executable).with_name("schemathesis"), "--config-file", CONFIG, "run", document]
+    options = ("--url", server.base, "-H", f"x-api-key: {KEY}", "--checks", "all", "--no-color", *options)
+    options = (*options, "--report", "ndjson", "--report-ndjson-path", str(report))
+    run = subprocess.run([*program, *options], cwd=directory, capture_output=True, text=True)
+    events = [json.loads(line) for line in report.read_text().splitlines()]
+    return run.returncode, run.stdout + run.stderr, [e["ScenarioFinished"] for e in events if "ScenarioFinished" in e]
+
+
+def test_the_endpoint_and_its_description_agree(samples, tmp_path):
+    code, output, scenarios = schemathesis(tmp_path, ROOT / "openapi.yaml", samples)
+    assert code == 0, output
+
+    statuses, cases = Counter(), Counter()
+    for scenario in scenarios:
+        recorder = scenario["recorder"]
+        for interaction in recorder["interactions"].values():
+            statuses[interaction["response"]["status_code"]] += 1
+        for case in recorder["cases"].values():
+            cases[scenario["phase"], case["value"]["meta"]["generation"]["mode"]] += 1
+    print(f"requests by status: {dict(statuses)}\ncases by phase and mode: {dict(cases)}")
+    assert set(statuses) == {200, 400, 401, 404, 405}, "each documented outcome that a request alone brings about"
+    assert statuses.total() > 2000 and min(statuses[status] for status in (200, 400, 404)) > 50, statuses
+    assert {phase for phase, _ in cases} == {"examples", "coverage", "fuzzing", "stateful"}
+    for phase in ("coverage", "fuzzing", "stateful"):
+        assert cases[phase, "positive"] and cases[phase, "negative"], cases
+
+
+def without_404(spec):
+    for path in spec["paths"].values():
+        del path["post"]["responses"]["404"]
+
+
+def with_another_code(spec):
+    spec["components"]["schemas"]["JobStatusEnvelope"]["properties"]["code"]["const"] = 201
+
+
+def with_a_header_that_is_not_sent(spec):
+    spec["components"]["responses"]["Unauthorized"]["headers"]["www-authenticate"] = {
+        "required": True,
+        "schema": {"type": "string"},
+    }
+
+
+def with_numbers_for_references(spec):
+    spec["components"]["schemas"]["JobStatusRequest"]["properties"]["id"]["type"] = ["integer"]
+
+
+def with_any_string_refused(spec):
+    spec["components"]["schemas"]["JobStatusRequest"]["properties"]["id"]["maxLength"] = 3
+
+
+def with_get(spec):
+    path = spec["paths"]["/v1/toolkit/job/status"]
+    path["get"] = {"operationId": "get", "responses": {"200": path["post"]["responses"]["200"]}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        without_404,
+        with_another_code,
+        with_a_header_that_is_not_sent,
+        with_numbers_for_references,
+        with_any_string_refused,
+        with_get,
+    ],
+)
+def test_a_description_that_differs_is_found_out(samples, tmp_path, change):
+    spec = copy.deepcopy(SPEC)
+    change(spec)
+    document = tmp_path / "openapi.yaml"
+    document.write_text(yaml.safe_dump(spec, sort_keys=False))
+    code, output, _ = schemathesis(tmp_path, document, samples, "--phases", "examples,coverage")
+    assert code == 1, output

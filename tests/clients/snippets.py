@@ -33,6 +33,12 @@ def command(language: str, directory: Path) -> list[str]:
         path = directory / "poll.py"
         path.write_text(snippet("python"))
         return [sys.executable, str(path)]
+    if language == "rust":
+        source = ROOT / "local/examples/poll.rs"
+        assert source.read_text() == snippet("rust"), f"docs/clients.md and {source} differ"
+        program = ROOT / "target/debug/examples/poll"
+        assert program.is_file(), f"{program} is not there: cargo build -p local --examples"
+        return [str(program)]
     assert language == "typescript"
     if not shutil.which("node"):
         assert not os.environ.get("CI"), "CI needs Node.js"

@@ -29,7 +29,7 @@ class Ended:
     seconds: float
 
 
-@pytest.fixture(scope="session", params=["bash", "python", "typescript"])
+@pytest.fixture(scope="session", params=["bash", "python", "typescript", "rust"])
 def client(request, tmp_path_factory):
     """Runs one of the programs."""
     program = command(request.param, tmp_path_factory.mktemp(request.param))

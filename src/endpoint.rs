@@ -25,13 +25,13 @@ use crate::{
     Settings,
     encoding::{DoesNotFit, encode},
     envelope::{self, Environment},
-    error::Error,
+    error::{Error, chain},
     front_door::Call,
     keyring::{LiveKeyring, LoadError},
-    limits::{DEADLINE_RESERVE, MAX_STATUS_FILE, REQUEST_BUDGET},
+    limits::{DEADLINE_RESERVE, MAX_STATUS_FILE, PROBE_BUDGET, REQUEST_BUDGET},
     log::RequestLine,
     request::{JobId, Payload},
-    s3::{Effort, Get, Kind, S3},
+    s3::{Effort, Failure, Get, Kind, S3},
     status_file::{State, StatusFile},
 };
 
@@ -52,9 +52,9 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Loads the keyring and, where that did not need S3, opens the connection that the first
-    /// request will use, with a read that shows whether status files can be read at all. That
-    /// this fails is a warning: requests will say the same, and S3 may recover.
+    /// Loads the keyring and opens the connection that the first request will use, while init has
+    /// the whole CPU, with a read that shows whether status files can be read at all. That this
+    /// fails is a warning: requests will say the same, and S3 may recover.
     ///
     /// # Errors
     /// There is no keyring to judge requests by.
@@ -81,13 +81,16 @@ impl Endpoint {
         Ok(endpoint)
     }
 
+    /// Reads the status file of no job. The keyring's read would not do: its bucket may be another,
+    /// which is another host and another connection.
     async fn probe(&self) {
-        if let LiveKeyring::Inline(_) = self.keyring
-            && let Err(failure) = self.s3.get(&self.status_file("", JobId::NIL), &mut Effort::default()).await
+        let (get, mut effort) = (self.status_file("", JobId::NIL), Effort::default());
+        let read = timeout(PROBE_BUDGET, self.s3.get(&get, &mut effort)).await;
+        if let Err(failure) = read.unwrap_or_else(|elapsed| Err(Failure::timed_out(elapsed)))
             && failure.kind != Kind::NoSuchKey
         {
             let hint = failure.hint();
-            warn!(event = "probe_failed", error = crate::error::chain(&failure), hint, "status files cannot be read");
+            warn!(event = "probe_failed", error = chain(&failure), hint, "status files cannot be read");
         }
     }
 

@@ -33,6 +33,7 @@ pub mod endpoint;
 pub mod envelope;
 pub mod error;
 pub mod front_door;
+mod json;
 pub mod keyring;
 pub mod limits;
 pub mod log;

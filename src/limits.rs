@@ -14,6 +14,10 @@ pub const REQUEST_BUDGET: Duration = Duration::from_secs(5);
 /// before Lambda ends the environment.
 pub const DEADLINE_RESERVE: Duration = Duration::from_millis(500);
 
+/// What the read at start-up may take. Lambda gives an init 10 s, and loading the keyring may take
+/// three full attempts.
+pub const PROBE_BUDGET: Duration = Duration::from_secs(2);
+
 /// TCP connect and TLS handshake. Within a region they take single-digit milliseconds; half a
 /// second means a lost packet or a dead address, and another try is likelier to get through.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);

@@ -9,7 +9,7 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{error::Error, limits::MAX_REQUEST_BODY};
+use crate::{error::Error, json::string, limits::MAX_REQUEST_BODY};
 
 /// A job's id: a UUID, displayed in the lower-case hyphenated form that status files are named by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,12 +83,6 @@ impl Payload {
         };
         Ok(Self { job_id, id })
     }
-}
-
-fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    #[derive(serde::Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    serde_json::from_str::<Text<'_>>(raw.get()).ok().map(|text| text.0)
 }
 
 /// The members of the body that mean something, as they were written.

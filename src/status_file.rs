@@ -13,7 +13,7 @@ use std::{
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::limits::RETRY_AFTER_SECONDS;
+use crate::{json::string, limits::RETRY_AFTER_SECONDS};
 
 /// A checked status file.
 pub struct StatusFile {
@@ -114,24 +114,14 @@ impl<'de> Visitor<'de> for StateVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<State, A::Error> {
         let mut state = State::Other;
         while let Some(name) = map.next_key::<&RawValue>()? {
-            if says(name, "job_status") {
-                let value = map.next_value::<&RawValue>()?;
-                let known = STATES.iter().find(|(text, _)| says(value, text));
+            if string(name).as_deref() == Some("job_status") {
+                let value = string(map.next_value()?);
+                let known = STATES.iter().find(|(text, _)| value.as_deref() == Some(text));
                 state = known.map_or(State::Other, |(_, state)| *state);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(state)
-    }
-}
-
-/// Whether the string, as it is written, says `text`. One that is no `str` (an escaped lone
-/// surrogate is well-formed JSON) says nothing.
-fn says(raw: &RawValue, text: &str) -> bool {
-    let raw = raw.get();
-    match raw.strip_prefix('"').and_then(|raw| raw.strip_suffix('"')) {
-        Some(inner) if !inner.contains('\\') => inner == text,
-        _ => serde_json::from_str::<String>(raw).is_ok_and(|string| string == text),
     }
 }

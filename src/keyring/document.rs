@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{Digest, Key};
+use crate::json::string;
 
 /// Faults listed before the rest is only counted.
 const LISTED: usize = 8;
@@ -112,12 +113,6 @@ fn parse_entry<'a>(json: &'a str, index: usize, faults: &mut Vec<String>) -> Opt
         expires: expires.flatten(),
     };
     Some((name, digest??, key))
-}
-
-fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    serde_json::from_str::<Text<'_>>(raw.get()).ok().map(|text| text.0)
 }
 
 fn is_name(name: &str) -> bool {

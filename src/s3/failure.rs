@@ -133,7 +133,7 @@ impl Kind {
 }
 
 impl Failure {
-    pub(super) fn timed_out(elapsed: tokio::time::error::Elapsed) -> Self {
+    pub(crate) fn timed_out(elapsed: tokio::time::error::Elapsed) -> Self {
         Self { kind: Kind::TimedOut, cause: elapsed.into() }
     }
 

@@ -209,7 +209,10 @@ async fn a_ring_that_has_not_changed_is_not_sent_again() {
     let s3 = FaultS3::start().await;
     s3.then([Act::Answer(object(keyring(&[entry("good", "good")])))]);
     let world = Plan::at(s3.url()).set("API_KEYS", "s3://config/ring.json").start().await;
-    assert_eq!(s3.seen().len(), 1, "the ring is read at start-up, nothing else");
+    let seen = s3.seen();
+    assert!(seen[0].starts_with("GET /config/ring.json"), "{}", seen[0]);
+    assert!(seen[1].starts_with("GET /jobs/00000000-0000-0000-0000-000000000000.json"), "{}", seen[1]);
+    assert_eq!(seen.len(), 2, "at start-up");
     assert_eq!(s3.connections(), 1);
 
     world.clock.forward(60);

@@ -70,7 +70,16 @@ def jobs(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory, jobs):
+    """`cargo local` over that directory."""
     log = tmp_path_factory.mktemp("local") / "log"
     server = Local(log, "--s3-listen", "127.0.0.1:0", "--jobs", str(jobs.directory))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory):
+    """`cargo local` over its own samples."""
+    server = Local(tmp_path_factory.mktemp("samples") / "log", "--s3-listen", "127.0.0.1:0")
     yield server
     server.stop()

@@ -14,7 +14,7 @@ from conftest import KEY
 from scripted import DROP, HANG, Reply, Scripted, forward
 from snippets import command
 
-RESULT = {"code": 200, "response": {"text": "Straße, 日本, \"quoted\""}, "message": "success"}
+RESULT = {"code": 200, "response": {"text": 'Straße, 日本, "quoted"'}, "message": "success"}
 SLACK = 3  # seconds that a busy machine may add to any wait
 JSON = {"content-type": "application/json"}
 
@@ -55,7 +55,9 @@ def status(job_id, state, result=None):
 @pytest.fixture
 def step(local, jobs, job):
     """A step that has the worker write a state, and then the endpoint answer."""
-    return lambda state, result=None, age=0: forward(local.url, lambda: jobs.write(job, status(job, state, result), age))
+    return lambda state, result=None, age=0: forward(
+        local.url, lambda: jobs.write(job, status(job, state, result), age)
+    )
 
 
 def assert_done(ended, result=RESULT):
@@ -171,7 +173,9 @@ def test_failures_without_retry_after_are_followed_by_longer_and_longer_waits(cl
 
 
 def test_five_failures_in_a_row_are_enough(client, job):
-    failed = Reply(500, JSON | {"retry-after": "1"}, b'{"error":"Failed to retrieve job status: internal error","code":500}')
+    failed = Reply(
+        500, JSON | {"retry-after": "1"}, b'{"error":"Failed to retrieve job status: internal error","code":500}'
+    )
     with Scripted(failed) as server:
         ended = client(server.url, job)
     assert ended.code == 1 and "HTTP 500" in ended.errors, ended

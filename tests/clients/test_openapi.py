@@ -217,14 +217,6 @@ def same(answered: dict, documented: dict) -> bool:
     return json.dumps(answered | fixed) == json.dumps(documented)
 
 
-@pytest.fixture(scope="module")
-def samples(tmp_path_factory):
-    """`cargo local` over its own samples."""
-    server = Local(tmp_path_factory.mktemp("samples") / "log", "--s3-listen", "127.0.0.1:0")
-    yield server
-    server.stop()
-
-
 @pytest.mark.parametrize("name", REQUEST["examples"])
 @pytest.mark.parametrize("path", SPEC["paths"])
 def test_every_example_request_gets_a_documented_answer(samples, path, name):
@@ -316,7 +308,9 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("name", [*content(RESPONSES["TooManyRequests"])["examples"], *content(RESPONSES["Failed"])["examples"]])
+@pytest.mark.parametrize(
+    "name", [*content(RESPONSES["TooManyRequests"])["examples"], *content(RESPONSES["Failed"])["examples"]]
+)
 def test_every_fault_gets_its_example(behind, name):
     response, status = ("TooManyRequests", 429) if name == "throttled" else ("Failed", 500)
     if FAULTS[name] is None:
@@ -330,7 +324,12 @@ def test_every_fault_gets_its_example(behind, name):
 
 def test_every_example_is_asked_for_by_a_test_above():
     """Except bad requests and faults, whose tests are made from their examples."""
-    named = {name for response, node in RESPONSES.items() if response not in ("BadRequest", "TooManyRequests", "Failed") for name in content(node)["examples"]}
+    named = {
+        name
+        for response, node in RESPONSES.items()
+        if response not in ("BadRequest", "TooManyRequests", "Failed")
+        for name in content(node)["examples"]
+    }
     asked = set(REQUEST["examples"]) - {"reference", "unknown"} | {"unknownJob", "doneButFailed"}
     assert named == asked | {name for _, name, *_ in REFUSALS}
 

@@ -154,7 +154,7 @@ impl Failure {
 
 impl From<SdkError<GetObjectError, HttpResponse>> for Failure {
     fn from(error: SdkError<GetObjectError, HttpResponse>) -> Self {
-        let said = chain(&error);
+        let says = |text| chain(&error).contains(text);
         let kind = match &error {
             SdkError::ServiceError(context) => Kind::of(
                 context.raw().status().as_u16(),
@@ -164,9 +164,9 @@ impl From<SdkError<GetObjectError, HttpResponse>> for Failure {
             // An answer without a readable body still has a status.
             SdkError::ResponseError(context) => Kind::of(context.raw().status().as_u16(), "", ""),
             SdkError::TimeoutError(_) => Kind::TimedOut,
-            SdkError::DispatchFailure(_) if said.contains("invalid peer certificate") => Kind::Untrusted,
+            SdkError::DispatchFailure(_) if says("invalid peer certificate") => Kind::Untrusted,
             SdkError::DispatchFailure(failure) if failure.is_timeout() => Kind::TimedOut,
-            SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) if said.contains("credentials") => {
+            SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) if says("credentials") => {
                 Kind::BadCredentials
             }
             SdkError::DispatchFailure(_) => Kind::Unreachable,

@@ -14,14 +14,19 @@ use crate::{
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_job-status");
 
-/// The function, and what is behind its S3.
-async fn start() -> (Function, TempDir) {
+/// The function with settings beside the usual ones, and what is behind its S3.
+async fn start_with(settings: &[(&'static str, &str)]) -> (Function, TempDir) {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("jobs")).unwrap();
     samples::write(&root.path().join("jobs"), SystemTime::now()).unwrap();
     let address = s3::serve(root.path(), (Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
-    let function = Function::start(BINARY, &environment(&format!("http://{address}"))).await;
-    (function, root)
+    let mut environment = environment(&format!("http://{address}"));
+    environment.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    (Function::start(BINARY, &environment).await, root)
+}
+
+async fn start() -> (Function, TempDir) {
+    start_with(&[]).await
 }
 
 /// What Lambda and the template set.
@@ -91,13 +96,7 @@ async fn an_event_of_no_front_door_fails_its_invocation_and_not_the_next() {
 
 #[tokio::test]
 async fn what_is_printed_is_json_lines_without_secrets() {
-    let root = tempfile::tempdir().unwrap();
-    fs::create_dir(root.path().join("jobs")).unwrap();
-    samples::write(&root.path().join("jobs"), SystemTime::now()).unwrap();
-    let address = s3::serve(root.path(), (Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
-    let mut environment = environment(&format!("http://{address}"));
-    environment.insert("AWS_LAMBDA_LOG_LEVEL", "TRACE".into());
-    let function = Function::start(BINARY, &environment).await;
+    let (function, _s3) = start_with(&[("AWS_LAMBDA_LOG_LEVEL", "TRACE")]).await;
     for ask in [Ask::job(samples::DONE), Ask::job(samples::DONE).key("presented-secret"), Ask::body("x")] {
         function.invoke(ask.http_api().to_string()).await.json();
     }

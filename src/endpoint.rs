@@ -31,7 +31,7 @@ use crate::{
     limits::{DEADLINE_RESERVE, MAX_STATUS_FILE, PROBE_BUDGET, REQUEST_BUDGET},
     log::RequestLine,
     request::{JobId, Payload},
-    s3::{Effort, Failure, Get, Kind, S3},
+    s3::{Bucket, Effort, Failure, Get, Kind, S3},
     status_file::{State, StatusFile},
 };
 
@@ -44,7 +44,7 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub struct Endpoint {
     s3: S3,
     keyring: LiveKeyring,
-    jobs_bucket: String,
+    jobs_bucket: Bucket,
     jobs_prefix: String,
     clock: SharedTimeSource,
     environment: Environment,

@@ -43,6 +43,9 @@ pub const MAX_REQUEST_BODY: usize = 16 * 1024;
 /// far from the template's 256 MB; what is larger is no status any more.
 pub const MAX_STATUS_FILE: u64 = 32 * 1024 * 1024;
 
+/// Largest part of S3's error documents that is read. They have some 300 bytes.
+pub const MAX_S3_ERROR: u64 = 16 * 1024;
+
 /// Largest payload Lambda accepts from a function: 6 MB and a bit, as its own error states.
 pub const MAX_LAMBDA_PAYLOAD: usize = 6_291_556;
 

@@ -1,49 +1,66 @@
 //! S3, read one whole object at a time: the client, its deadlines and attempts.
 //!
-//! The SDK's own timeouts and retries end where the body begins, so both are off and done here,
-//! around the request *and* the body: a body that stalls, is cut off or arrives damaged is a
-//! failed attempt like any other. All of it is idempotent reads. What each failure means is in the
-//! table of [`Kind::meaning`]; how long everything may take is in [`limits`](crate::limits).
+//! The SDK says where a bucket is ([`bucket`]) and signs ([`request`]); its `Client` is not used.
+//! What it does around each request anew (endpoint rules, identity cache, interceptors, retry
+//! tokens) took two thirds of a warm poll's instructions, and its timeouts and retries end where
+//! the body begins. Here a deadline covers the request *and* the body: a body that stalls, is cut
+//! off or arrives damaged is a failed attempt like any other. All of it is idempotent reads. What
+//! each failure means is in the table of [`Kind::meaning`]; how long everything may take is in
+//! [`limits`](crate::limits).
 
+mod bucket;
+mod checksum;
 mod failure;
+mod request;
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use aws_sdk_s3::{
-    Client,
-    config::{
-        BehaviorVersion, Config, ProvideCredentials, Region, StalledStreamProtectionConfig, retry::RetryConfig,
-        timeout::TimeoutConfig,
-    },
+    config::{ProvideCredentials, SharedCredentialsProvider},
+    primitives::{DateTime, DateTimeFormat},
 };
-use aws_smithy_async::rt::sleep::TokioSleep;
-use aws_smithy_http_client::{
-    Connector, HttpClientError,
-    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
+use http_body_util::{BodyExt, Empty};
+use hyper::{
+    Uri,
+    body::{Bytes, Incoming},
+    header::{self, HeaderMap, HeaderName},
 };
-use aws_smithy_runtime_api::client::http::{
-    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
-use tokio::time::{sleep, timeout};
+use rustls::ClientConfig;
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
+use tower::{BoxError, timeout::Timeout, util::BoxCloneSyncService};
 
+pub use bucket::Bucket;
+use checksum::Checksum;
 pub use failure::{Failure, Kind, Meaning};
 
 use crate::{
     Settings,
-    limits::{ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, POOL_IDLE_TIMEOUT},
+    limits::{ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, MAX_S3_ERROR, POOL_IDLE_TIMEOUT},
 };
 
 /// S3, as this function reads it. Cheap to clone; all clones share one connection pool and one
 /// TLS session cache.
 #[derive(Clone)]
 pub struct S3 {
-    client: Client,
+    http: Client<BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>, Empty<Bytes>>,
+    credentials: SharedCredentialsProvider,
 }
 
 /// One object to read.
 pub struct Get<'a> {
-    /// Its bucket.
-    pub bucket: &'a str,
+    /// Where it is.
+    pub bucket: &'a Bucket,
     /// Its key.
     pub key: String,
     /// The version at hand, if any: S3 answers [`Kind::NotModified`] while it is current.
@@ -75,25 +92,26 @@ pub struct Effort {
 }
 
 impl S3 {
-    /// A client for the endpoint, region and trust store of `settings`. Nothing is connected yet.
+    /// A client with the trust store of `settings` that keeps a connection for each request that
+    /// may be under way at a time. Nothing is connected yet.
     ///
     /// # Errors
-    /// The trust store is unusable.
-    pub fn new(settings: &Settings, credentials: impl ProvideCredentials + 'static) -> Result<Self, HttpClientError> {
-        let config = Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(settings.region.clone()))
-            .credentials_provider(credentials)
-            .http_client(http_client(settings)?)
-            .sleep_impl(TokioSleep::new())
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        let config = match &settings.s3_endpoint {
-            Some(url) => config.endpoint_url(url).force_path_style(true),
-            None => config,
-        };
-        Ok(Self { client: Client::from_conf(config.build()) })
+    /// TLS can't be set up.
+    pub fn new(settings: &Settings, credentials: impl ProvideCredentials + 'static) -> Result<Self, rustls::Error> {
+        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(Arc::clone(&settings.trust_store.roots))
+            .with_no_client_auth();
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        let connector = BoxCloneSyncService::new(Timeout::new(HttpsConnector::from((tcp, tls)), CONNECT_TIMEOUT));
+        let http = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .pool_max_idle_per_host(settings.concurrency.get())
+            .build(connector);
+        Ok(Self { http, credentials: SharedCredentialsProvider::new(credentials) })
     }
 
     /// Reads one object, in up to [`ATTEMPTS`] attempts.
@@ -117,46 +135,45 @@ impl S3 {
     }
 
     async fn attempt(&self, get: &Get<'_>) -> Result<Object, Failure> {
-        let mut output = self
-            .client
-            .get_object()
-            .bucket(get.bucket)
-            .key(&get.key)
-            .set_if_none_match(get.etag.map(Into::into))
-            .send()
-            .await?;
-        let promised = output.content_length().and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
-        if promised > get.max_bytes {
-            return Err(Failure::too_large(promised, get.max_bytes));
+        let credentials = self.credentials.provide_credentials().await.map_err(Failure::no_credentials)?;
+        let request = request::signed(get, credentials, SystemTime::now())?;
+        let (head, body) = self.http.request(request).await?.into_parts();
+        if !head.status.is_success() {
+            // An answer without a readable body still has a status.
+            let body = read(body, &head.headers, MAX_S3_ERROR).await.unwrap_or_default();
+            return Err(Failure::refused(head.status, &body));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(promised).unwrap_or(0));
-        while let Some(chunk) = output.body.next().await {
-            let chunk = chunk?;
-            let length = (bytes.len() + chunk.len()) as u64;
-            if length > get.max_bytes {
-                return Err(Failure::too_large(length, get.max_bytes));
-            }
-            bytes.extend_from_slice(&chunk);
+        let bytes = read(body, &head.headers, get.max_bytes).await?;
+        if let Some(checksum) = Checksum::of(&head.headers) {
+            checksum.verify(&bytes).map_err(Failure::damaged)?;
         }
+        let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
         Ok(Object {
             bytes,
-            etag: output.e_tag,
-            last_modified: output.last_modified.and_then(|time| SystemTime::try_from(time).ok()),
+            etag: text(header::ETAG).map(Into::into),
+            last_modified: text(header::LAST_MODIFIED)
+                .and_then(|text| DateTime::from_str(text, DateTimeFormat::HttpDate).ok())
+                .and_then(|time| SystemTime::try_from(time).ok()),
         })
     }
 }
 
-/// One connector for every request, made once: the SDK would make a second, with a TLS session
-/// cache of its own, for each set of timeouts.
-fn http_client(settings: &Settings) -> Result<SharedHttpClient, HttpClientError> {
-    let trust_store = TrustStore::empty().with_pem_certificate(settings.trust_store.pem.as_ref());
-    let connector = Connector::builder()
-        .tls_provider(Provider::rustls(CryptoMode::Ring))
-        .tls_context(TlsContext::builder().with_trust_store(trust_store).build()?)
-        .connector_settings(HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build())
-        .sleep_impl(TokioSleep::new())
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        .build();
-    let connector = SharedHttpConnector::new(connector);
-    Ok(http_client_fn(move |_, _| connector.clone()))
+/// A body of at most `max` bytes. hyper makes sure that it is as long as announced.
+async fn read(mut body: Incoming, headers: &HeaderMap, max: u64) -> Result<Vec<u8>, Failure> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let announced: u64 = announced.unwrap_or(0);
+    if announced > max {
+        return Err(Failure::too_large(announced, max));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(announced).unwrap_or(0));
+    while let Some(frame) = body.frame().await {
+        if let Ok(chunk) = frame.map_err(Failure::cut_off)?.into_data() {
+            let length = (bytes.len() + chunk.len()) as u64;
+            if length > max {
+                return Err(Failure::too_large(length, max));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    Ok(bytes)
 }

@@ -4,7 +4,7 @@
 //! value, so that an operator mends all of them with one deploy. Unset and empty are the same:
 //! templates pass empty strings for what is left out.
 
-use std::{borrow::Cow, fmt, fs};
+use std::{fmt, fs, num::NonZero, sync::Arc};
 
 use rustls::{
     RootCertStore,
@@ -12,7 +12,10 @@ use rustls::{
 };
 use tracing::level_filters::LevelFilter;
 
-use crate::keyring::{Keyring, Source};
+use crate::{
+    keyring::{Keyring, Source},
+    s3::Bucket,
+};
 
 /// Amazon's root authorities: all that S3's certificates are issued under. `amazon-roots.md`
 /// says where they come from.
@@ -21,17 +24,16 @@ const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 /// What an operator sets. See the table in the crate's documentation.
 pub struct Settings {
     /// Bucket of the status files.
-    pub jobs_bucket: String,
+    pub jobs_bucket: Bucket,
     /// What every status file's key begins with; may be empty.
     pub jobs_prefix: String,
     /// Where the keyring is.
     pub api_keys: Source,
-    /// Region of the function and its buckets.
-    pub region: String,
-    /// Another S3 than Amazon's, addressed path-style.
-    pub s3_endpoint: Option<String>,
     /// Who may vouch for S3's certificate.
     pub trust_store: TrustStore,
+    /// Invocations that Lambda sends to this environment at a time: 1 unless the function runs on
+    /// Managed Instances.
+    pub concurrency: NonZero<usize>,
     /// What is logged of this program's own events.
     pub log: LevelFilter,
 }
@@ -40,8 +42,8 @@ pub struct Settings {
 pub struct TrustStore {
     /// Where they come from, for the start-up log line.
     pub name: &'static str,
-    /// PEM, checked to be usable.
-    pub pem: Cow<'static, [u8]>,
+    /// Each of them usable.
+    pub roots: Arc<RootCertStore>,
 }
 
 /// Everything wrong with the environment, each fault naming its variable.
@@ -69,17 +71,23 @@ impl Settings {
     /// All faults at once.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
         let mut reader = Reader { variable, faults: Vec::new() };
+        let region = reader.required(
+            &["AWS_REGION", "AWS_DEFAULT_REGION"],
+            "a region such as eu-central-1",
+            parse_region,
+        );
+        let endpoint = reader.optional(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"], parse_endpoint);
+        let bucket = |name: &str| parse_bucket(name, &region, endpoint.as_deref());
         let settings = Self {
-            jobs_bucket: reader.required(&["JOBS_BUCKET"], "the bucket of the status files", parse_bucket),
+            jobs_bucket: reader.required(&["JOBS_BUCKET"], "the bucket of the status files", bucket),
             jobs_prefix: reader.optional(&["JOBS_PREFIX"], parse_prefix).unwrap_or_default(),
-            api_keys: reader.required(&["API_KEYS"], "a keyring document or s3://bucket/key", parse_api_keys),
-            region: reader.required(
-                &["AWS_REGION", "AWS_DEFAULT_REGION"],
-                "a region such as eu-central-1",
-                parse_region,
-            ),
-            s3_endpoint: reader.optional(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"], parse_endpoint),
+            api_keys: reader.required(&["API_KEYS"], "a keyring document or s3://bucket/key", |value| {
+                parse_api_keys(value, bucket)
+            }),
             trust_store: reader.optional(&["AWS_CA_BUNDLE"], parse_trust_store).unwrap_or_default(),
+            concurrency: reader
+                .optional(&["AWS_LAMBDA_MAX_CONCURRENCY"], parse_concurrency)
+                .unwrap_or(NonZero::<usize>::MIN),
             log: reader.optional(&["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"], parse_log).unwrap_or(LevelFilter::INFO),
         };
         if reader.faults.is_empty() { Ok(settings) } else { Err(Faults(reader.faults)) }
@@ -88,7 +96,8 @@ impl Settings {
 
 impl Default for TrustStore {
     fn default() -> Self {
-        Self { name: "amazon", pem: AMAZON_ROOTS.into() }
+        // Every one of them is good, says a test.
+        Self { name: "amazon", roots: parse_roots(AMAZON_ROOTS).unwrap_or_else(|_| RootCertStore::empty().into()) }
     }
 }
 
@@ -99,7 +108,7 @@ struct Reader<F> {
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     /// The first of `names` that is set, parsed; a fault and a placeholder if none can be had.
-    fn required<T: Default>(&mut self, names: &[&str], what: &str, parse: fn(&str) -> Result<T, String>) -> T {
+    fn required<T: Default>(&mut self, names: &[&str], what: &str, parse: impl Fn(&str) -> Result<T, String>) -> T {
         let known = self.faults.len();
         self.optional(names, parse).unwrap_or_else(|| {
             if self.faults.len() == known {
@@ -109,7 +118,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         })
     }
 
-    fn optional<T>(&mut self, names: &[&str], parse: fn(&str) -> Result<T, String>) -> Option<T> {
+    fn optional<T>(&mut self, names: &[&str], parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let (name, value) = names.iter().find_map(|name| {
             let value = (self.variable)(name)?;
             (!value.is_empty()).then_some((name, value))
@@ -118,9 +127,16 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 }
 
-fn parse_bucket(value: &str) -> Result<String, String> {
-    let is_name = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:/".contains(&byte));
-    if is_name { Ok(value.into()) } else { Err("is not a bucket's name".into()) }
+fn parse_bucket(name: &str, region: &str, endpoint: Option<&str>) -> Result<Bucket, String> {
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:/".contains(&byte)) {
+        return Err("is not a bucket's name".into());
+    }
+    if region.is_empty() {
+        return Ok(Bucket::default()); // that is a fault of its own
+    }
+    Bucket::find(name, region, endpoint).ok_or_else(|| {
+        "is not a bucket or access point that can be read (no directory bucket, no multi-region access point)".into()
+    })
 }
 
 fn parse_prefix(value: &str) -> Result<String, String> {
@@ -131,12 +147,10 @@ fn parse_prefix(value: &str) -> Result<String, String> {
     }
 }
 
-fn parse_api_keys(value: &str) -> Result<Source, String> {
+fn parse_api_keys(value: &str, bucket: impl Fn(&str) -> Result<Bucket, String>) -> Result<Source, String> {
     match value.strip_prefix("s3://") {
         Some(location) => match location.split_once('/') {
-            Some((bucket, key)) if !key.is_empty() => {
-                Ok(Source::Object { bucket: parse_bucket(bucket)?, key: key.into() })
-            }
+            Some((name, key)) if !key.is_empty() => Ok(Source::Object { bucket: bucket(name)?, key: key.into() }),
             _ => Err("is not of the form s3://bucket/key".into()),
         },
         None => Keyring::parse(value.as_bytes()).map(Source::Inline).map_err(|faults| faults.to_string()),
@@ -160,15 +174,23 @@ fn parse_endpoint(value: &str) -> Result<String, String> {
 
 fn parse_trust_store(path: &str) -> Result<TrustStore, String> {
     let pem = fs::read(path).map_err(|error| format!("cannot be read: {}", error.kind()))?;
+    Ok(TrustStore { name: "AWS_CA_BUNDLE", roots: parse_roots(&pem)? })
+}
+
+fn parse_roots(pem: &[u8]) -> Result<Arc<RootCertStore>, String> {
     let mut roots = RootCertStore::empty();
-    for (index, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {
+    for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
         let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
         added.ok_or_else(|| format!("has an unusable certificate (number {})", index + 1))?;
     }
     if roots.is_empty() {
         return Err("has no certificate: it takes the path of a PEM file".into());
     }
-    Ok(TrustStore { name: "AWS_CA_BUNDLE", pem: pem.into() })
+    Ok(roots.into())
+}
+
+fn parse_concurrency(value: &str) -> Result<NonZero<usize>, String> {
+    value.parse().map_err(|_| "is not a number of invocations: it takes 1 or more".into())
 }
 
 fn parse_log(value: &str) -> Result<LevelFilter, String> {

@@ -21,7 +21,7 @@ use super::{Faults, Keyring};
 use crate::{
     error::{Cause, Error, chain},
     limits::{KEYRING_FRESH, KEYRING_GRACE, KEYRING_REFRESH_BUDGET, KEYRING_RETRY, MAX_KEYRING},
-    s3::{Effort, Failure, Get, Kind, Object, S3},
+    s3::{Bucket, Effort, Failure, Get, Kind, Object, S3},
 };
 
 /// Where the keyring is, as configured.
@@ -31,7 +31,7 @@ pub enum Source {
     /// In S3.
     Object {
         /// Its bucket.
-        bucket: String,
+        bucket: Bucket,
         /// Its key.
         key: String,
     },
@@ -48,7 +48,7 @@ pub enum LiveKeyring {
 /// A keyring in S3, and what was last read of it.
 pub struct ObjectKeyring {
     s3: S3,
-    bucket: String,
+    bucket: Bucket,
     key: String,
     last: Mutex<Loaded>,
 }
@@ -156,7 +156,7 @@ impl ObjectKeyring {
     }
 }
 
-async fn read(s3: &S3, bucket: &str, key: &str, etag: Option<&str>) -> Result<Object, Failure> {
+async fn read(s3: &S3, bucket: &Bucket, key: &str, etag: Option<&str>) -> Result<Object, Failure> {
     let get = Get { bucket, key: key.into(), etag, max_bytes: MAX_KEYRING };
     s3.get(&get, &mut Effort::default()).await
 }

@@ -4,15 +4,13 @@
 //! it, what the caller reads, what the operator should do. The caller's words name the kind of
 //! failure and nothing else: no bucket, host, key, ARN or type.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, fmt};
 
-use aws_sdk_s3::{
-    config::http::HttpResponse,
-    error::{ProvideErrorMetadata, SdkError},
-    operation::get_object::GetObjectError,
-    primitives::ByteStreamError,
-};
+use aws_smithy_xml::decode::{Document, XmlDecodeError, try_data};
+use hyper::StatusCode;
+use hyper_util::client::legacy;
 
+use super::{checksum::Mismatch, request::Unsendable};
 use crate::error::chain;
 
 /// A failed read: its [`Kind`] for us, its cause for the operator.
@@ -137,6 +135,24 @@ impl Failure {
         Self { kind: Kind::TimedOut, cause: elapsed.into() }
     }
 
+    pub(super) fn no_credentials(error: impl StdError + Send + Sync + 'static) -> Self {
+        Self { kind: Kind::BadCredentials, cause: error.into() }
+    }
+
+    /// S3 answered, but not with the object.
+    pub(super) fn refused(status: StatusCode, body: &[u8]) -> Self {
+        let refusal = Refusal::read(status, body);
+        Self { kind: Kind::of(status.as_u16(), &refusal.code, &refusal.message), cause: refusal.into() }
+    }
+
+    pub(super) fn cut_off(error: hyper::Error) -> Self {
+        Self { kind: Kind::CutOff, cause: error.into() }
+    }
+
+    pub(super) fn damaged(mismatch: Mismatch) -> Self {
+        Self { kind: Kind::Damaged, cause: mismatch.into() }
+    }
+
     pub(super) fn too_large(size: u64, limit: u64) -> Self {
         Self { kind: Kind::TooLarge, cause: format!("the object has at least {size} bytes, {limit} are read").into() }
     }
@@ -152,33 +168,73 @@ impl Failure {
     }
 }
 
-impl From<SdkError<GetObjectError, HttpResponse>> for Failure {
-    fn from(error: SdkError<GetObjectError, HttpResponse>) -> Self {
-        let says = |text| chain(&error).contains(text);
-        let kind = match &error {
-            SdkError::ServiceError(context) => Kind::of(
-                context.raw().status().as_u16(),
-                context.err().code().unwrap_or_default(),
-                context.err().message().unwrap_or_default(),
-            ),
-            // An answer without a readable body still has a status.
-            SdkError::ResponseError(context) => Kind::of(context.raw().status().as_u16(), "", ""),
-            SdkError::TimeoutError(_) => Kind::TimedOut,
-            SdkError::DispatchFailure(_) if says("invalid peer certificate") => Kind::Untrusted,
-            SdkError::DispatchFailure(failure) if failure.is_timeout() => Kind::TimedOut,
-            SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) if says("credentials") => {
-                Kind::BadCredentials
-            }
-            SdkError::DispatchFailure(_) => Kind::Unreachable,
-            _ => Kind::Unexpected,
+impl From<Unsendable> for Failure {
+    fn from(error: Unsendable) -> Self {
+        Self { kind: Kind::Unexpected, cause: error.into() }
+    }
+}
+
+impl From<legacy::Error> for Failure {
+    fn from(error: legacy::Error) -> Self {
+        let kind = if chain(&error).contains("invalid peer certificate") {
+            Kind::Untrusted
+        } else if error.source().is_some_and(<dyn StdError>::is::<tower::timeout::error::Elapsed>) {
+            Kind::TimedOut
+        } else {
+            Kind::Unreachable
         };
         Self { kind, cause: error.into() }
     }
 }
 
-impl From<ByteStreamError> for Failure {
-    fn from(error: ByteStreamError) -> Self {
-        let kind = if chain(&error).contains("checksum mismatch") { Kind::Damaged } else { Kind::CutOff };
-        Self { kind, cause: error.into() }
+/// What S3 says when it does not hand out an object.
+#[derive(Debug, Default)]
+struct Refusal {
+    status: StatusCode,
+    code: String,
+    message: String,
+    request_id: String,
+    host_id: String,
+}
+
+impl Refusal {
+    /// Reads S3's error document; of what is none, the status alone is known.
+    fn read(status: StatusCode, body: &[u8]) -> Self {
+        let mut refusal = Self { status, ..Self::default() };
+        let _ = refusal.fill(body);
+        refusal
+    }
+
+    fn fill(&mut self, body: &[u8]) -> Result<(), XmlDecodeError> {
+        let mut document = Document::try_from(body)?;
+        let mut error = document.root_element()?;
+        while let Some(mut member) = error.next_tag() {
+            let field = match member.start_el().local() {
+                "Code" => &mut self.code,
+                "Message" => &mut self.message,
+                "RequestId" => &mut self.request_id,
+                "HostId" => &mut self.host_id,
+                _ => continue,
+            };
+            *field = try_data(&mut member)?.into_owned();
+        }
+        Ok(())
     }
 }
+
+/// `403 AccessDenied: Access Denied (request id …, host id …)`, as far as it is known.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, code, message, request_id, host_id } = self;
+        write!(f, "S3 answered {}", status.as_u16())?;
+        if !code.is_empty() {
+            write!(f, " {code}: {message}")?;
+        }
+        if !request_id.is_empty() {
+            write!(f, " (request id {request_id}, host id {host_id})")?;
+        }
+        Ok(())
+    }
+}
+
+impl StdError for Refusal {}

@@ -126,10 +126,10 @@ async fn settings_that_are_missing_or_malformed_fail_the_init_in_one_line() {
     assert_eq!((&line["level"], &line["event"]), (&json!("ERROR"), &json!("stopped")));
     assert_eq!(
         line["error"],
-        "cannot start: JOBS_BUCKET is not set: it takes the bucket of the status files; \
+        "cannot start: AWS_ENDPOINT_URL_S3 is not a URL such as http://localhost:9001; \
+         JOBS_BUCKET is not set: it takes the bucket of the status files; \
          JOBS_PREFIX is not a key prefix such as jobs/ (no slash in front, no double slash); \
-         API_KEYS is not a valid keyring: keys[0] is not an object; \
-         AWS_ENDPOINT_URL_S3 is not a URL such as http://localhost:9001"
+         API_KEYS is not a valid keyring: keys[0] is not an object"
     );
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use job_status::Settings;
+use job_status::{Settings, s3::Bucket};
 use tracing::level_filters::LevelFilter;
 
 fn read(change: &[(&'static str, &str)]) -> Result<Settings, String> {
@@ -22,7 +22,7 @@ fn what_is_empty_is_as_good_as_unset() {
     let settings =
         read(&[("JOBS_PREFIX", ""), ("AWS_ENDPOINT_URL_S3", ""), ("AWS_CA_BUNDLE", ""), ("RUST_LOG", "")]).unwrap();
     assert_eq!(settings.jobs_prefix, "");
-    assert_eq!(settings.s3_endpoint, None);
+    assert_eq!(settings.jobs_bucket, Bucket::find("jobs", "eu-central-1", None).unwrap());
     assert_eq!(settings.trust_store.name, "amazon");
     assert_eq!(settings.log, LevelFilter::INFO);
     assert_eq!(fault("JOBS_BUCKET", ""), "JOBS_BUCKET is not set: it takes the bucket of the status files");
@@ -30,15 +30,14 @@ fn what_is_empty_is_as_good_as_unset() {
 
 #[test]
 fn each_setting_has_its_second_name_where_aws_has_one() {
-    let settings =
-        read(&[("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "us-east-2"), ("AWS_ENDPOINT_URL", "http://localhost:4566")])
-            .unwrap();
+    let bucket = |variables: &[_]| read(variables).unwrap().jobs_bucket;
+    let expected = |region, endpoint| Bucket::find("jobs", region, endpoint).unwrap();
+    assert_eq!(bucket(&[("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "us-east-2")]), expected("us-east-2", None));
+    assert_eq!(bucket(&[("AWS_ENDPOINT_URL", "http://a:1")]), expected("eu-central-1", Some("http://a:1")));
     assert_eq!(
-        (settings.region.as_str(), settings.s3_endpoint.as_deref()),
-        ("us-east-2", Some("http://localhost:4566"))
+        bucket(&[("AWS_ENDPOINT_URL", "http://a:1"), ("AWS_ENDPOINT_URL_S3", "https://b")]),
+        expected("eu-central-1", Some("https://b"))
     );
-    let settings = read(&[("AWS_ENDPOINT_URL", "http://a:1"), ("AWS_ENDPOINT_URL_S3", "https://b")]).unwrap();
-    assert_eq!(settings.s3_endpoint.as_deref(), Some("https://b"));
     assert_eq!(
         fault("AWS_REGION", ""),
         "AWS_REGION or AWS_DEFAULT_REGION is not set: it takes a region such as eu-central-1"
@@ -74,6 +73,12 @@ fn malformed_settings_are_named_without_their_value() {
         ("AWS_REGION", "Frankfurt", "AWS_REGION is not a region such as eu-central-1"),
         ("AWS_ENDPOINT_URL_S3", "localhost:9001", "AWS_ENDPOINT_URL_S3 is not a URL such as http://localhost:9001"),
         ("AWS_ENDPOINT_URL_S3", "ftp://x", "AWS_ENDPOINT_URL_S3 is not a URL such as http://localhost:9001"),
+        (
+            "JOBS_BUCKET",
+            "jobs--use1-az4--x-s3",
+            "JOBS_BUCKET is not a bucket or access point that can be read (no directory bucket, no multi-region access point)",
+        ),
+        ("AWS_LAMBDA_MAX_CONCURRENCY", "0", "AWS_LAMBDA_MAX_CONCURRENCY is not a number of invocations: it takes 1 or more"),
         ("AWS_CA_BUNDLE", "/no/such/file", "AWS_CA_BUNDLE cannot be read: entity not found"),
         ("AWS_CA_BUNDLE", "/dev/null", "AWS_CA_BUNDLE has no certificate: it takes the path of a PEM file"),
     ] {
@@ -88,4 +93,19 @@ fn a_ca_bundle_with_an_unusable_certificate_is_refused() {
     std::fs::write(&bundle, format!("{good}-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n")).unwrap();
     let path = bundle.path().to_str().unwrap();
     assert_eq!(fault("AWS_CA_BUNDLE", path), "AWS_CA_BUNDLE has an unusable certificate (number 6)");
+}
+
+#[test]
+fn a_bucket_is_found_by_the_rules_of_its_partition_region_and_kind() {
+    let arn = "arn:aws:s3:eu-west-1:123456789012:accesspoint/jobs";
+    for (name, region, endpoint, expected) in [
+        ("jobs", "eu-central-1", None, "https://jobs.s3.eu-central-1.amazonaws.com"),
+        ("jobs", "us-east-1", None, "https://jobs.s3.us-east-1.amazonaws.com"),
+        ("jobs", "cn-north-1", None, "https://jobs.s3.cn-north-1.amazonaws.com.cn"),
+        ("jobs.example.com", "eu-central-1", None, "https://s3.eu-central-1.amazonaws.com/jobs.example.com"),
+        (arn, "eu-west-1", None, "https://jobs-123456789012.s3-accesspoint.eu-west-1.amazonaws.com"),
+        ("jobs", "eu-central-1", Some("http://localhost:9001/"), "http://localhost:9001/jobs"),
+    ] {
+        assert_eq!(Bucket::find(name, region, endpoint).unwrap().url(), expected);
+    }
 }

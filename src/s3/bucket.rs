@@ -1,0 +1,57 @@
+//! Where a bucket is: its address, and the name its requests are signed for.
+//!
+//! The SDK's own rules decide it, for buckets, access points, regions and partitions alike; they
+//! are asked once, at start-up, instead of for every request.
+
+use aws_sdk_s3::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use futures_util::FutureExt;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What a key may have in a URL as it is: RFC 3986's unreserved characters, and slashes.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// A bucket or an access point.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// Scheme and authority, and for path-style addressing the bucket; without a slash at the end.
+    url: String,
+    pub(super) region: String,
+    pub(super) service: String,
+}
+
+impl Bucket {
+    /// Finds the bucket of this name or ARN. `endpoint` is another S3 than Amazon's, addressed
+    /// path-style.
+    ///
+    /// `None`: there can't be such a bucket, or it is of a kind that is not read. Directory buckets
+    /// (S3 Express One Zone) want sessions, multi-region access points another kind of signature.
+    #[must_use]
+    pub fn find(name: &str, region: &str, endpoint: Option<&str>) -> Option<Self> {
+        let params = Params::builder()
+            .bucket(name)
+            .region(region)
+            .set_endpoint(endpoint.map(Into::into))
+            .force_path_style(endpoint.is_some())
+            .build()
+            .ok()?;
+        let found = DefaultResolver::new().resolve_endpoint(&params).now_or_never()?.ok()?;
+        let scheme = found.auth_schemes().iter().find(|scheme| scheme.name() == "sigv4")?;
+        let property = |name| Some(scheme.get(name)?.as_string()?.to_owned());
+        Some(Self {
+            url: found.url().trim_end_matches('/').to_owned(),
+            region: property("signingRegion")?,
+            service: property("signingName")?,
+        })
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The URL of the object with this key.
+    pub(super) fn url_of(&self, key: &str) -> String {
+        format!("{}/{}", self.url, utf8_percent_encode(key, ESCAPED))
+    }
+}

@@ -38,7 +38,8 @@ pub(super) fn signed(
     credentials: Credentials,
     time: SystemTime,
 ) -> Result<Request<Empty<Bytes>>, Unsendable> {
-    let mut request = Request::get(get.bucket.url_of(&get.key)).header(CHECKSUM_MODE, HeaderValue::from_static("ENABLED"));
+    let url = get.bucket.url_of(&get.key);
+    let mut request = Request::get(url.as_str()).header(CHECKSUM_MODE, HeaderValue::from_static("ENABLED"));
     if let Some(etag) = get.etag {
         request = request.header(header::IF_NONE_MATCH, etag);
     }
@@ -58,7 +59,6 @@ pub(super) fn signed(
         .build()?
         .into();
     let headers = request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-    let url = request.uri().to_string();
     let signable = SignableRequest::new("GET", url, headers, SignableBody::empty())?;
     let (instructions, _) = sign(signable, &params)?.into_parts();
     instructions.apply_to_request_http1x(&mut request);

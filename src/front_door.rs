@@ -30,7 +30,8 @@ use crate::{
     limits::{MAX_ALB_PAYLOAD, MAX_LAMBDA_PAYLOAD},
 };
 
-/// Serves invocations until Lambda ends the environment.
+/// Serves invocations until Lambda ends the environment: one at a time, or on Managed Instances as
+/// many at once as `AWS_LAMBDA_MAX_CONCURRENCY` says.
 ///
 /// # Errors
 /// The Lambda Runtime API can't be reached.
@@ -42,7 +43,8 @@ pub async fn serve(endpoint: Endpoint) -> Result<(), lambda_runtime::Error> {
     });
     // Without lambda_runtime's tracing layer: its span would be made for every request and
     // printed for none.
-    Runtime::new(handler).run().await
+    // As a task: waking the main future would cost three system calls more a request.
+    tokio::spawn(Runtime::new(handler).run_concurrent()).await?
 }
 
 /// The kinds of front door.

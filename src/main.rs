@@ -1,22 +1,22 @@
 //! Start-up, as a table of contents: settings → logging → S3 → keyring → serve.
 
-use std::process::ExitCode;
+use std::{io, num::NonZero, process::ExitCode};
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_smithy_async::time::SharedTimeSource;
 use job_status::{Endpoint, Settings, front_door, log, s3::S3};
 use lambda_http::Error;
+use tokio::runtime::{Builder, Runtime};
 use tracing::level_filters::LevelFilter;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
         eprintln!(
             "job-status is an AWS Lambda function that answers job-status polls; to run it on this machine, use `cargo local` in its repository"
         );
         return ExitCode::from(2);
     }
-    match run().await {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             log::init(LevelFilter::INFO);
@@ -26,12 +26,20 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run() -> Result<(), Error> {
+fn run() -> Result<(), Error> {
     let settings = Settings::from_env()?;
     log::init(settings.log);
     // Lambda hands credentials over in the environment and nowhere else; the default chain would
     // look there first, at the price of being built at every cold start.
     let s3 = S3::new(&settings, EnvironmentVariableCredentialsProvider::new())?;
-    let endpoint = Endpoint::start(settings, s3, SharedTimeSource::default()).await?;
-    front_door::serve(endpoint).await
+    runtime(settings.concurrency)?.block_on(async {
+        let endpoint = Endpoint::start(settings, s3, SharedTimeSource::default()).await?;
+        front_door::serve(endpoint).await
+    })
+}
+
+/// One thread where Lambda sends one invocation at a time, one for each core where it sends more.
+fn runtime(concurrency: NonZero<usize>) -> io::Result<Runtime> {
+    let mut builder = if concurrency.get() > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    builder.enable_all().build()
 }

@@ -53,9 +53,12 @@ use crate::{
 /// TLS session cache.
 #[derive(Clone)]
 pub struct S3 {
-    http: Client<BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>, Empty<Bytes>>,
+    http: Client<Connector, Empty<Bytes>>,
     credentials: SharedCredentialsProvider,
 }
+
+/// Opens connections, TCP and TLS, within [`CONNECT_TIMEOUT`].
+type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
 /// One object to read.
 pub struct Get<'a> {
@@ -105,7 +108,7 @@ impl S3 {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        let connector = BoxCloneSyncService::new(Timeout::new(HttpsConnector::from((tcp, tls)), CONNECT_TIMEOUT));
+        let connector = Connector::new(Timeout::new(HttpsConnector::from((tcp, tls)), CONNECT_TIMEOUT));
         let http = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)

@@ -71,11 +71,8 @@ impl Settings {
     /// All faults at once.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
         let mut reader = Reader { variable, faults: Vec::new() };
-        let region = reader.required(
-            &["AWS_REGION", "AWS_DEFAULT_REGION"],
-            "a region such as eu-central-1",
-            parse_region,
-        );
+        let region =
+            reader.required(&["AWS_REGION", "AWS_DEFAULT_REGION"], "a region such as eu-central-1", parse_region);
         let endpoint = reader.optional(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"], parse_endpoint);
         let bucket = |name: &str| parse_bucket(name, &region, endpoint.as_deref());
         let settings = Self {

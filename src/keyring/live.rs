@@ -42,7 +42,7 @@ pub enum LiveKeyring {
     /// For as long as the process lives.
     Inline(Arc<Keyring>),
     /// Until a newer one is read.
-    Object(ObjectKeyring),
+    Object(Box<ObjectKeyring>),
 }
 
 /// A keyring in S3, and what was last read of it.
@@ -97,7 +97,8 @@ impl LiveKeyring {
                 let object = read(s3, &bucket, &key, None).await?;
                 let keyring = Arc::new(Keyring::parse(&object.bytes)?);
                 let last = Loaded { keyring: Arc::clone(&keyring), etag: object.etag, confirmed: now, failed: None };
-                (keyring, Self::Object(ObjectKeyring { s3: s3.clone(), bucket, key, last: Mutex::new(last) }))
+                let object = ObjectKeyring { s3: s3.clone(), bucket, key, last: Mutex::new(last) };
+                (keyring, Self::Object(Box::new(object)))
             }
         };
         info!(event = "keyring_loaded", key_count = keyring.len(), "keyring loaded");

@@ -1,13 +1,16 @@
 //! The compiled binary, started as Lambda starts it.
 
-use std::{collections::HashMap, fs, net::Ipv4Addr, process::Command, time::SystemTime};
+use std::{collections::HashMap, fs, net::Ipv4Addr, process::Command, sync::Arc, time::SystemTime};
 
+use futures_util::future::join_all;
 use local::{s3, samples};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::Barrier;
 
 use crate::{
     ask::{Ask, DEMO_KEY, Reply},
+    fault_s3::{Act, FaultS3, object},
     lambda::Function,
     world::{keyring, sha256},
 };
@@ -153,4 +156,23 @@ fn outside_lambda_it_says_what_it_is_and_how_to_run_it() {
         String::from_utf8(output.stderr).unwrap(),
         "job-status is an AWS Lambda function that answers job-status polls; to run it on this machine, use `cargo local` in its repository\n"
     );
+}
+
+#[tokio::test]
+async fn on_managed_instances_as_many_requests_are_under_way_as_lambda_sends() {
+    let s3 = FaultS3::start().await;
+    let mut environment = environment(&s3.url());
+    environment.insert("AWS_LAMBDA_MAX_CONCURRENCY", "8".into());
+    let function = Function::start(BINARY, &environment).await;
+    function.polling().await;
+    // S3 answers none of the eight before it has all of them.
+    s3.always(Act::Together(Arc::new(Barrier::new(8)), object(r#"{"job_status":"queued"}"#)));
+    let ask = Ask::job(samples::DONE).http_api().to_string();
+    for _ in 0..3 {
+        let answers = join_all((0..8).map(|_| function.invoke(ask.clone()))).await;
+        for answer in answers {
+            assert_eq!(Reply::unpack(&answer.json()).status_file(), r#"{"job_status":"queued"}"#);
+        }
+    }
+    assert_eq!(s3.connections(), 8, "every request has a connection, and they are kept");
 }

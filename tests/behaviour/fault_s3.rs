@@ -11,6 +11,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
+    sync::Barrier,
 };
 use tokio_rustls::{
     TlsAcceptor,
@@ -32,6 +33,11 @@ pub enum Act {
     Reset(Vec<u8>),
     /// These bytes one by one, with a pause after each.
     Drip(Vec<u8>, Duration),
+    /// A complete answer, as soon as as many requests wait for theirs.
+    Together(Arc<Barrier>, Vec<u8>),
+    /// A complete answer after a while.
+    #[allow(dead_code, reason = "for benches/lambda")]
+    Late(Duration, Vec<u8>),
 }
 
 /// The server.
@@ -156,6 +162,14 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(stream: S, state: &Mutex<St
             Act::Reset(bytes) => {
                 stream.write_all(&bytes).await.ok()?;
                 return Some(stream.into_inner());
+            }
+            Act::Together(others, bytes) => {
+                others.wait().await;
+                stream.write_all(&bytes).await.ok()?;
+            }
+            Act::Late(pause, bytes) => {
+                tokio::time::sleep(pause).await;
+                stream.write_all(&bytes).await.ok()?;
             }
             Act::Drip(bytes, pause) => {
                 for byte in bytes {

@@ -78,7 +78,11 @@ fn malformed_settings_are_named_without_their_value() {
             "jobs--use1-az4--x-s3",
             "JOBS_BUCKET is not a bucket or access point that can be read (no directory bucket, no multi-region access point)",
         ),
-        ("AWS_LAMBDA_MAX_CONCURRENCY", "0", "AWS_LAMBDA_MAX_CONCURRENCY is not a number of invocations: it takes 1 or more"),
+        (
+            "AWS_LAMBDA_MAX_CONCURRENCY",
+            "0",
+            "AWS_LAMBDA_MAX_CONCURRENCY is not a number of invocations: it takes 1 or more",
+        ),
         ("AWS_CA_BUNDLE", "/no/such/file", "AWS_CA_BUNDLE cannot be read: entity not found"),
         ("AWS_CA_BUNDLE", "/dev/null", "AWS_CA_BUNDLE has no certificate: it takes the path of a PEM file"),
     ] {

@@ -1,7 +1,7 @@
 //! Tens of thousands of requests through the binary, a twentieth of them with faults: every
 //! answer belongs to the job asked for, and the environment does not grow.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, sync::Arc};
 
 use job_status::limits::MAX_STATUS_FILE;
 use uuid::Uuid;
@@ -16,37 +16,72 @@ use crate::{
 const REQUESTS: u32 = 20_000;
 /// By then every buffer, table and pool has its size.
 const WARM: u32 = 1000;
+/// KiB by which the resident memory may differ after that.
+const GROWTH: u64 = 512;
 
 #[tokio::test]
 async fn no_answer_is_mixed_up_and_nothing_grows() {
+    soak(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_is_mixed_up_and_nothing_grows_while_many_are_under_way() {
+    soak(32).await;
+}
+
+async fn soak(concurrency: u32) {
     let s3 = FaultS3::start().await;
     s3.always_by(faults());
-    let function = Function::start(BINARY, &environment(&s3.url())).await;
+    let mut environment = environment(&s3.url());
+    environment.insert("AWS_LAMBDA_MAX_CONCURRENCY", concurrency.to_string());
+    let function = Arc::new(Function::start(BINARY, &environment).await);
 
-    let mut random = fastrand::Rng::with_seed(1);
-    let mut answers = BTreeMap::<String, u32>::new();
-    let mut warm = None;
-    for request in 0..REQUESTS {
-        let job_id = Uuid::from_u128(random.u128(..)).to_string();
-        let answered = function.invoke(Ask::job(&job_id).http_api().to_string()).await;
-        let reply = Reply::unpack(&answered.json());
-        assert_eq!(reply.header("x-request-id"), Some(answered.request_id.as_str()));
-        if reply.status == 200 {
-            assert_eq!(reply.status_file(), status_file(&job_id));
-            *answers.entry("200".into()).or_default() += 1;
-        } else {
-            *answers.entry(format!("{} {}", reply.status, reply.body)).or_default() += 1;
-        }
-        if request == WARM {
-            warm = Some(usage(function.pid()));
-        }
-    }
-    let (warm, end) = (warm.unwrap(), usage(function.pid()));
-    println!("{answers:#?}\nafter {WARM} requests {warm:?}, after {REQUESTS} {end:?}");
+    let warm_up = poll_all(&function, concurrency, WARM).await;
+    let warm = usage(function.pid());
+    let answers = poll_all(&function, concurrency, REQUESTS).await;
+    let end = usage(function.pid());
+    println!("{warm_up:#?}\n{answers:#?}\nafter {WARM} requests {warm:?}, after {REQUESTS} more {end:?}");
     assert!(answers["200"] > REQUESTS * 99 / 100, "{answers:#?}");
     assert!(answers.keys().all(|answer| is_documented(answer)), "{answers:#?}");
-    assert!(end.resident <= warm.resident + 512, "resident memory in KiB: {warm:?} {end:?}");
+    assert!(end.resident <= warm.resident + GROWTH, "resident memory in KiB: {warm:?} {end:?}");
     assert!(end.descriptors <= warm.descriptors + 1, "open files: {warm:?} {end:?}");
+}
+
+/// Has so many callers poll until there are so many answers; counts the answers by what they say.
+async fn poll_all(function: &Arc<Function>, callers: u32, requests: u32) -> BTreeMap<String, u32> {
+    let polling: Vec<_> = (0..callers)
+        .map(|caller| {
+            let function = Arc::clone(function);
+            tokio::spawn(async move {
+                let mut random = fastrand::Rng::with_seed(caller.into());
+                let mut answers = Vec::new();
+                for _ in 0..requests / callers {
+                    answers.push(poll(&function, Uuid::from_u128(random.u128(..)).to_string()).await);
+                }
+                answers
+            })
+        })
+        .collect();
+    let mut counts = BTreeMap::new();
+    for caller in polling {
+        for answer in caller.await.unwrap() {
+            *counts.entry(answer).or_default() += 1;
+        }
+    }
+    counts
+}
+
+/// Polls a job, checks that the answer is this request's and about this job, and sums it up.
+async fn poll(function: &Function, job_id: String) -> String {
+    let answered = function.invoke(Ask::job(&job_id).http_api().to_string()).await;
+    let reply = Reply::unpack(&answered.json());
+    assert_eq!(reply.header("x-request-id"), Some(answered.request_id.as_str()));
+    if reply.status == 200 {
+        assert_eq!(reply.status_file(), status_file(&job_id));
+        "200".into()
+    } else {
+        format!("{} {}", reply.status, reply.body)
+    }
 }
 
 #[tokio::test]

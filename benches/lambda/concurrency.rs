@@ -1,0 +1,87 @@
+//! Many polls at once in one environment, as on Lambda Managed Instances: S3 answers after 15 ms,
+//! so that an environment is mostly waiting, and every answer is checked to be about its job.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use uuid::Uuid;
+
+use crate::{
+    EVENT, Program, S3, Samples, command, environment,
+    fault_s3::{Act, FaultS3, object},
+    lambda::Function,
+    peak_rss, process_cpu,
+};
+
+const S3_TIME: Duration = Duration::from_millis(15);
+const SAMPLE_JOB: &str = "e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7";
+
+/// Prints the table.
+pub async fn run(short: bool) {
+    println!("\nMany polls at once in one environment, S3 answers after {} ms:\n", S3_TIME.as_millis());
+    println!("| at once | runtime | polls/s | of the ceiling | p50 | p90 | p99 | CPU a poll | peak RSS |");
+    println!("|--:|---|--:|--:|--:|--:|--:|--:|--:|");
+    let rounds = if short { 40 } else { 300 };
+    measure(1, 1, rounds).await;
+    for calls in [1, 8, 64, 256, 512] {
+        measure(calls, calls.max(2), rounds).await;
+    }
+}
+
+/// A row: so many callers, each polling again as soon as it is answered, and an environment that
+/// is sent up to `limit` invocations at a time.
+async fn measure(calls: u32, limit: u32, rounds: u32) {
+    let server = FaultS3::start().await;
+    server.always_by(|head| {
+        let job_id = head.split(['/', '.']).find(|part| part.len() == 36).unwrap();
+        Act::Late(S3_TIME, object(format!(r#"{{"job_status":"done","job_id":"{job_id}","text":"{:900}"}}"#, "")))
+    });
+    let s3 = S3 { url: server.url(), server };
+    let mut environment = environment(&s3, None);
+    environment.insert("AWS_LAMBDA_MAX_CONCURRENCY", limit.to_string());
+    let function = Arc::new(Function::start_command(command(Program::Ours), &environment).await);
+    poll(&function, calls, 5).await;
+
+    let (cpu, started) = (process_cpu(function.pid()), Instant::now());
+    let mut took = poll(&function, calls, rounds).await;
+    let (cpu, elapsed) = (process_cpu(function.pid()) - cpu, started.elapsed());
+    let rate = f64::from(calls * rounds) / elapsed.as_secs_f64();
+    println!(
+        "| {calls} | {} | {rate:.0} | {:.0} % | {:.1} ms | {:.1} ms | {:.1} ms | {:.3} ms | {:.1} MB |",
+        if limit > 1 { "threads" } else { "one thread" },
+        rate * S3_TIME.as_secs_f64() / f64::from(calls) * 100.0,
+        took.percentile(50),
+        took.percentile(90),
+        took.percentile(99),
+        cpu.as_secs_f64() * 1e3 / f64::from(calls * rounds),
+        peak_rss(function.pid()),
+    );
+}
+
+/// What each poll took, in ms.
+async fn poll(function: &Arc<Function>, callers: u32, rounds: u32) -> Samples {
+    let polling: Vec<_> = (0..callers)
+        .map(|_| {
+            let function = Arc::clone(function);
+            tokio::spawn(async move {
+                let mut took = Vec::new();
+                for _ in 0..rounds {
+                    let job_id = Uuid::new_v4().to_string();
+                    let answered = function.invoke(EVENT.replace(SAMPLE_JOB, &job_id)).await;
+                    took.push(answered.took.as_secs_f64() * 1e3);
+                    let payload = String::from_utf8_lossy(&answered.payload.unwrap()).into_owned();
+                    assert_eq!(payload.matches(&job_id).count(), 2, "the envelope and the status file name the job");
+                    assert!(payload.contains(&answered.request_id), "the answer is this request's");
+                }
+                took
+            })
+        })
+        .collect();
+    let mut samples = Samples::default();
+    for caller in polling {
+        samples.0.extend(caller.await.unwrap());
+    }
+    samples
+}

@@ -3,8 +3,10 @@
     python .ci/replay.py BINARY [--log FILE]
 
 Every answer is held to the table in events/README.md: once with the keyring in the environment, once with the keyring
-in S3. Emulator and S3 are others' work, so a misreading of Lambda or S3 in this repository's own test servers shows
-here. With --log, the JSON lines that the function printed are appended to FILE.
+in S3, and once with many invocations at a time, for which the emulator has the core of Lambda Managed Instances; it
+runs nothing but /var/task/bootstrap, so the binary is linked there meanwhile, which takes root. Emulator and S3 are
+others' work, so a misreading of Lambda or S3 in this repository's own test servers shows here. With --log, the JSON
+lines that the function printed are appended to FILE.
 """
 
 import argparse
@@ -19,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -31,7 +34,12 @@ ROOT = Path(__file__).resolve().parents[1]
 JOB_FILES = (file.read_bytes().decode() for file in ROOT.glob("local/jobs/*.json"))
 JOBS = {json.loads(text)["job_id"]: text for text in JOB_FILES}
 KEYRING = json.loads((ROOT / "events/env.json").read_text())["Parameters"]["API_KEYS"]
-KEYRINGS = {"keyring in the environment": KEYRING, "keyring in S3": "s3://config/keyring.json"}
+AT_ONCE = 8
+VARIATIONS = {
+    "keyring in the environment": {"API_KEYS": KEYRING},
+    "keyring in S3": {"API_KEYS": "s3://config/keyring.json"},
+    f"{AT_ONCE} at once": {"API_KEYS": KEYRING, "AWS_LAMBDA_MAX_CONCURRENCY": str(AT_ONCE)},
+}
 ENVIRONMENT = {
     "JOBS_BUCKET": "jobs",
     "AWS_REGION": "us-east-1",
@@ -84,12 +92,15 @@ def invoke(port, event):
         return {"no JSON": text}  # a function that could not start, or timed out
 
 
-def replay(port, report):
+def replay(port, at_once, report):
     """Sends every event; the request id and the status of each answer."""
     answers = []
-    for name, status, body in documented():
-        event = json.loads((ROOT / f"events/{name}.json").read_text())
-        answer = invoke(port, event)  # without these members when the invocation failed
+    rows = documented()
+    events = [json.loads((ROOT / f"events/{name}.json").read_text()) for name, _, _ in rows]
+    with ThreadPoolExecutor(at_once) as callers:
+        given = callers.map(lambda event: invoke(port, event), events)
+    for (name, status, body), event, answer in zip(rows, events, given, strict=True):
+        # An answer is without these members when the invocation failed.
         got_status, got_headers, got_body = (answer.get(member) for member in ("statusCode", "headers", "body"))
         request_id = (got_headers or {}).pop("x-request-id", None)
         answers.append((request_id, got_status))
@@ -117,6 +128,21 @@ def s3():
         yield address
     finally:
         server.stop()
+
+
+@contextlib.contextmanager
+def installed(binary):
+    """The binary where Lambda has it."""
+    task = Path("/var/task")
+    made = not task.exists()
+    task.mkdir(exist_ok=True)
+    (task / "bootstrap").symlink_to(binary)
+    try:
+        yield
+    finally:
+        (task / "bootstrap").unlink()
+        if made:
+            task.rmdir()
 
 
 @contextlib.contextmanager
@@ -173,17 +199,19 @@ def main():
         results.append(bool(passed))
         print(f"ok   {name}" if passed else f"FAIL {name}\n     {otherwise}")
 
-    for title, api_keys in KEYRINGS.items():
+    for title, variation in VARIATIONS.items():
         print(f"{title}:")
         with tempfile.TemporaryFile("w+") as output:
             try:
-                with s3() as address:
-                    environment = ENVIRONMENT | {"API_KEYS": api_keys, "AWS_ENDPOINT_URL_S3": address}
+                with s3() as address, installed(arguments.binary.resolve()):
+                    environment = ENVIRONMENT | variation | {"AWS_ENDPOINT_URL_S3": address}
+                    at_once = int(variation.get("AWS_LAMBDA_MAX_CONCURRENCY", 1))
                     with emulator(arguments.binary.resolve(), environment, output) as port:
-                        answers = replay(port, report)
+                        answers = replay(port, at_once, report)
                 lines = list(lines_of(output))
                 logged = [(line["request_id"], line["status"]) for _, line in lines if "outcome" in line]
-                report("one log line for each answer", logged == answers, f"logged {logged}\n     answered {answers}")
+                same = sorted(logged) == sorted(answers) if at_once > 1 else logged == answers
+                report("one log line for each answer", same, f"logged {logged}\n     answered {answers}")
             finally:
                 if sys.exception() or not all(results):
                     output.seek(0)

@@ -6,6 +6,7 @@ KEYRING = '{"keys":[]}'
 KMS_KEY = "arn:aws:kms:us-east-1:123456789012:key/0e9f0c6e-55b5-4d0e-8b0f-2f1c4d0e8b0f"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:on-call"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/2f1c4d0e-8b0f-4d0e-8b0f-0e9f0c6e55b5"
+CAPACITY_PROVIDER = "arn:aws:lambda:us-east-1:123456789012:capacity-provider:polls"
 
 NEW_BUCKET = {"ApiKeys": KEYRING}
 EXISTING_BUCKET = {

@@ -23,7 +23,8 @@ def test_the_api_has_exactly_the_two_post_routes_and_they_lead_to_the_alias(para
             "httpMethod": "POST",
             "payloadFormatVersion": "2.0",
             "timeoutInMillis": 10500,
-            "uri": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/<StatusFunctionAliaslive>/invocations",
+            "uri": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/"
+            "<StatusFunction.Arn>:live/invocations",
         }
     # A route could also be made outside the API's body.
     assert not stack.of_type("AWS::ApiGatewayV2::Route") and not stack.of_type("AWS::Lambda::Url")

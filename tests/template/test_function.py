@@ -2,9 +2,10 @@
 
 import json
 import re
+import tomllib
 
 import pytest
-from cloudformation import TEMPLATE, Stack, source
+from cloudformation import FUNCTIONS, TEMPLATE, Stack, source, written
 from deployments import BOTH, EXISTING_BUCKET, NEW_BUCKET
 
 
@@ -51,13 +52,20 @@ def test_concurrency_can_be_reserved():
 def test_sam_builds_the_binary_with_cargo_lambda():
     metadata = source()["Resources"]["StatusFunction"]["Metadata"]
     assert (metadata["BuildMethod"], metadata["BuildProperties"]) == ("rust-cargolambda", {"Binary": "job-status"})
+    # Once for both functions, which it does only where nothing of this differs.
+    assert source()["Resources"]["ManagedFunction"]["Metadata"] == metadata
 
 
 def test_sam_local_can_set_what_the_sample_environment_sets():
     # `sam local --env-vars` drops, without a word, what the template does not name; credentials it takes elsewhere.
     sample = json.loads((TEMPLATE.parent / "events" / "env.json").read_text())["Parameters"]
-    named = source()["Resources"]["StatusFunction"]["Properties"]["Environment"]["Variables"]
+    named = written("StatusFunction")["Environment"]["Variables"]
     assert sample.keys() - named.keys() <= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+
+
+def test_sam_local_need_not_be_told_which_of_the_two_functions():
+    config = tomllib.loads((TEMPLATE.parent / "samconfig.toml").read_text())
+    assert config["default"]["local_invoke"]["parameters"]["function_logical_id"] == "StatusFunction"
 
 
 def test_both_logs_are_kept_as_long_as_asked():
@@ -97,20 +105,21 @@ def test_every_rollout_is_watched_but_all_at_once(rollout):
 def test_a_changed_parameter_of_the_function_publishes_a_version():
     # Callers reach the alias: what only changes the unpublished function never reaches them. SAM publishes on changes
     # of the template; a parameter's value must be in the version's description. ReservedConcurrency is no part of a
-    # version; ApiKeys is too long to be in it, and Rollout is no part of the function.
-    template = source()
-    in_function = parameters_in(template["Resources"]["StatusFunction"]["Properties"])
-    in_description = parameters_in(template["Resources"]["StatusFunction"]["Properties"]["VersionDescription"])
-    assert in_function - in_description == {"ReservedConcurrency", "ApiKeys", "Rollout"}
+    # version; ApiKeys and CapacityProviderArn are too long to be in it, and Rollout is no part of the function.
+    beside = {"StatusFunction": "ReservedConcurrency", "ManagedFunction": "CapacityProviderArn"}
+    for function in FUNCTIONS:
+        in_description = parameters_in(written(function)["VersionDescription"])
+        assert parameters_in(written(function)) - in_description == {beside[function], "ApiKeys", "Rollout"}
 
     before, after = (Stack(**NEW_BUCKET, MemorySize=memory) for memory in (256, 512))
     (old,), (new,) = (stack.of_type("AWS::Lambda::Version").values() for stack in (before, after))
     assert old["Description"] != new["Description"]
 
 
-def test_a_versions_description_never_outgrows_lambdas_limit():
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_versions_description_never_outgrows_lambdas_limit(function):
     parameters = source()["Parameters"]
-    text = source()["Resources"]["StatusFunction"]["Properties"]["VersionDescription"]["Fn::Sub"]
+    text = written(function)["VersionDescription"]["Fn::Sub"]
 
     def longest(found):
         parameter = parameters[found[1]]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from cloudformation import Stack, source
-from deployments import CERTIFICATE, EXISTING_BUCKET, KEYRING, NEW_BUCKET
+from deployments import CAPACITY_PROVIDER, CERTIFICATE, EXISTING_BUCKET, KEYRING, NEW_BUCKET
 
 TEMPLATE = source()
 PARAMETERS = TEMPLATE["Parameters"]
@@ -49,6 +49,13 @@ def test_each_parameter_is_in_exactly_one_group():
             ["", "arn:aws-cn:kms:cn-north-1:123456789012:key/a1-b2"],
             ["alias/jobs", "arn:aws:kms:us-east-1:123456789012:alias/jobs", "*"],
         ),
+        (
+            "CapacityProviderArn",
+            ["", CAPACITY_PROVIDER, "arn:aws-us-gov:lambda:us-gov-west-1:123456789012:capacity-provider:a_b"],
+            ["polls", "arn:aws:lambda:us-east-1:123456789012:function:polls", f"{CAPACITY_PROVIDER}:1"],
+        ),
+        ("EnvironmentMemorySize", ["2048", "32768"], ["256", "2049", "65536"]),
+        ("MaxConcurrencyPerEnvironment", ["1", "1600"], ["0", "1601"]),
         ("ReservedConcurrency", ["", "0", "100"], ["-1", "1.5", "many"]),
         ("Revision", ["1", "2025-11-30", "v1.2_3"], ["", "two words", "12345678901234567"]),
         (

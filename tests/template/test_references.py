@@ -5,7 +5,7 @@ from graphlib import TopologicalSorter
 
 import pytest
 from cloudformation import Stack
-from deployments import CERTIFICATE, KMS_KEY, TOPIC
+from deployments import CAPACITY_PROVIDER, CERTIFICATE, KMS_KEY, TOPIC
 
 # A value that switches each condition to the side its default is not on.
 SWITCHES = {
@@ -14,6 +14,7 @@ SWITCHES = {
     "KmsKeyArn": KMS_KEY,
     "ApiKeysObject": "s3://acme-config/keyring.json",
     "Architecture": "x86_64",
+    "CapacityProviderArn": CAPACITY_PROVIDER,
     "ReservedConcurrency": "50",
     "AllowedOrigins": "https://app.example.com",
     "DomainName": "api.example.com",

@@ -21,6 +21,7 @@ use std::{
     fs,
     io::Write,
     process::{Command, ExitCode, Stdio},
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
@@ -34,8 +35,7 @@ use nix::{
 use sha2::{Digest, Sha256};
 use tokio::runtime::Builder;
 
-const DEPLOYED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/deployed");
-const BINARY: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/deployed/release/job-status");
+const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/deployed");
 const EVENT: &str = include_str!("../../events/http-api-done.json");
 
 /// What is measured.
@@ -101,7 +101,7 @@ fn main() -> ExitCode {
     } else {
         Plan { cold_starts: 41, warm_rounds: 15, warm_requests: 2000 }
     };
-    build();
+    binary();
     // A table is made on one core: that is what a function of up to 1,769 MB has for itself and the
     // Runtime API. Left to the scheduler, a program would wait for sleeping cores, or run with
     // another's caches, by chance.
@@ -116,12 +116,19 @@ fn main() -> ExitCode {
     if within || short { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Builds the program as it is deployed. The one that comes with a benchmark has every feature that
-/// the tests' dependencies ask for, and is 0.4 MB larger for it.
-fn build() {
-    let arguments = ["build", "--locked", "--release", "--bin", "job-status", "--target-dir", DEPLOYED];
-    let status = Command::new(env!("CARGO")).current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).status();
-    assert!(status.unwrap().success(), "the program can't be built");
+/// The program as it is deployed, built if need be: the one that comes with a benchmark has every
+/// feature that the tests' dependencies ask for, and is 0.4 MB larger for it. Or another build of
+/// it, to see what a choice is worth.
+fn binary() -> &'static str {
+    static BINARY: LazyLock<String> = LazyLock::new(|| {
+        std::env::var("JOB_STATUS_BINARY").unwrap_or_else(|_| {
+            let arguments = ["build", "--locked", "--release", "--bin", "job-status", "--target-dir", TARGET];
+            let build = Command::new(env!("CARGO")).current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).status();
+            assert!(build.unwrap().success(), "the program can't be built");
+            format!("{TARGET}/release/job-status")
+        })
+    });
+    &BINARY
 }
 
 async fn run(amount: &Plan) -> bool {
@@ -270,7 +277,7 @@ async fn warm(program: Program, plan: &Plan, content: &[u8], secure: bool) -> Wa
 /// A program to start as Lambda would.
 fn command(program: Program) -> tokio::process::Command {
     match program {
-        Program::Ours => tokio::process::Command::new(BINARY),
+        Program::Ours => tokio::process::Command::new(binary()),
         Program::Floor => {
             let mut command = tokio::process::Command::new(std::env::current_exe().unwrap());
             command.arg("--floor");
@@ -369,7 +376,7 @@ fn peak_rss(pid: u32) -> f64 {
 
 /// What would be uploaded: the binary alone, deflated as `zip -9` does.
 fn zipped_size() -> f64 {
-    let binary = fs::read(BINARY).unwrap();
+    let binary = fs::read(binary()).unwrap();
     let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(&binary).unwrap();
     encoder.finish().unwrap().len() as f64 / 1e6

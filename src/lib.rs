@@ -25,6 +25,7 @@
 //! | `AWS_LAMBDA_LOG_LEVEL`, `RUST_LOG` | optional | `TRACE` to `ERROR`, or `OFF`; `INFO` if neither is set |
 //! | `AWS_REGION` | set by Lambda | region of the function and its buckets |
 //! | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | set by Lambda | credentials |
+//! | `AWS_LAMBDA_MAX_CONCURRENCY` | set by Lambda on Managed Instances | invocations it sends at a time |
 //! | `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` | optional | another S3, addressed path-style: MinIO, moto, LocalStack |
 //! | `AWS_CA_BUNDLE` | optional | PEM file of root certificates to trust instead of Amazon's |
 

@@ -222,7 +222,8 @@ impl Refusal {
     }
 }
 
-/// `403 AccessDenied: Access Denied (request id …, host id …)`, as far as it is known.
+/// As far as it is known: `S3 answered 403 AccessDenied: Access Denied, request id …,
+/// host id …`. The ids are what AWS Support asks for.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, code, message, request_id, host_id } = self;
@@ -230,8 +231,10 @@ impl fmt::Display for Refusal {
         if !code.is_empty() {
             write!(f, " {code}: {message}")?;
         }
-        if !request_id.is_empty() {
-            write!(f, " (request id {request_id}, host id {host_id})")?;
+        for (name, id) in [("request id", request_id), ("host id", host_id)] {
+            if !id.is_empty() {
+                write!(f, ", {name} {id}")?;
+            }
         }
         Ok(())
     }

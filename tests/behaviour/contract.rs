@@ -560,6 +560,15 @@ async fn a_prefix_is_put_in_front_of_the_jobs_keys() {
 }
 
 #[tokio::test]
+async fn a_prefix_may_have_letters_that_urls_escape() {
+    let prefix = "jobs of söhne & co/(1) 50%+=?#*'!~$:@/";
+    let plan = Plan::new().await.set("JOBS_PREFIX", prefix);
+    plan.put("jobs", &format!("{prefix}{UNKNOWN}.json"), r#"{"job_status":"done"}"#);
+    let world = plan.start().await;
+    assert_eq!(world.poll(UNKNOWN).await.status_file(), r#"{"job_status":"done"}"#);
+}
+
+#[tokio::test]
 async fn large_envelopes_are_compressed_for_those_who_accept_it() {
     let world = World::new().await;
     let plain = world.poll(LARGE).await;

@@ -210,7 +210,7 @@ pub fn promising(length: usize, headers: &str, content: &[u8]) -> Vec<u8> {
 /// An error as S3 words it, naming things that no caller may see.
 pub fn error(status: &str, code: &str, message: &str) -> Vec<u8> {
     let body = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message><BucketName>secret-bucket</BucketName><RequestId>4442587FB7D0A2F9</RequestId></Error>"
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message><BucketName>secret-bucket</BucketName><RequestId>4442587FB7D0A2F9</RequestId><HostId>Ofq2bQ==</HostId></Error>"
     );
     format!("HTTP/1.1 {status}\r\ncontent-type: application/xml\r\ncontent-length: {}\r\n\r\n{body}", body.len())
         .into_bytes()

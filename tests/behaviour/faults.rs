@@ -371,12 +371,17 @@ async fn nothing_of_s3_reaches_the_caller() {
 }
 
 #[tokio::test]
-async fn missing_permission_to_list_is_explained_to_the_operator() {
+async fn the_operator_reads_what_s3_said_with_its_ids_and_which_permission_is_missing() {
     let s3 = FaultS3::start().await;
     let world = Plan::at(s3.url()).start().await;
     s3.always(Act::Answer(error("403 Forbidden", "AccessDenied", "Access Denied")));
     assert_eq!(world.poll(UNKNOWN).await.status, 500);
-    assert!(world.logs.request()["hint"].as_str().unwrap().contains("s3:ListBucket"));
+    let line = world.logs.request();
+    assert_eq!(
+        line["error"],
+        "access_denied: S3 answered 403 AccessDenied: Access Denied, request id 4442587FB7D0A2F9, host id Ofq2bQ=="
+    );
+    assert!(line["hint"].as_str().unwrap().contains("s3:ListBucket"), "{line}");
 }
 
 #[tokio::test]

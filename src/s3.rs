@@ -1,11 +1,11 @@
 //! S3, read one whole object at a time: the client, its deadlines and attempts.
 //!
-//! The SDK says where a bucket is ([`bucket`]) and signs ([`request`]); its `Client` is not used.
-//! What it does around each request anew (endpoint rules, identity cache, interceptors, retry
-//! tokens) took two thirds of a warm poll's instructions, and its timeouts and retries end where
-//! the body begins. Here a deadline covers the request *and* the body: a body that stalls, is cut
-//! off or arrives damaged is a failed attempt like any other. All of it is idempotent reads. What
-//! each failure means is in the table of [`Kind::meaning`]; how long everything may take is in
+//! The SDK says where a bucket is (`s3/bucket.rs`) and signs (`s3/request.rs`); its `Client` is not
+//! used. What that does around each request anew (endpoint rules, identity cache, interceptors,
+//! retry tokens) was most of a warm poll, and its timeouts and retries end where the body begins.
+//! Here a deadline covers the request *and* the body: a body that stalls, is cut off or arrives
+//! damaged is a failed attempt like any other. All of it is idempotent reads. What each failure
+//! means is in the table of [`Kind::meaning`]; how long everything may take is in
 //! [`limits`](crate::limits).
 
 mod bucket;

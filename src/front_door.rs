@@ -43,7 +43,8 @@ pub async fn serve(endpoint: Endpoint) -> Result<(), lambda_runtime::Error> {
     });
     // Without lambda_runtime's tracing layer: its span would be made for every request and
     // printed for none.
-    // As a task: waking the main future would cost three system calls more a request.
+    // As a task: waking the main future asks the driver for events each time, three times a request
+    // and for each piece of a large file. 1 MB takes 1.6 ms of CPU this way instead of 2.5.
     tokio::spawn(Runtime::new(handler).run_concurrent()).await?
 }
 

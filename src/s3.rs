@@ -11,6 +11,7 @@
 mod bucket;
 mod checksum;
 mod failure;
+mod refusal;
 mod request;
 
 use std::{

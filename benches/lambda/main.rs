@@ -15,6 +15,7 @@ mod floor;
 #[path = "../../tests/behaviour/lambda.rs"]
 #[allow(dead_code)]
 mod lambda;
+mod table;
 
 use std::{
     collections::HashMap,
@@ -33,6 +34,7 @@ use nix::{
     unistd::Pid,
 };
 use sha2::{Digest, Sha256};
+use table::{Samples, Table};
 use tokio::runtime::Builder;
 
 const TARGET: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/deployed");
@@ -51,31 +53,6 @@ struct Plan {
     cold_starts: usize,
     warm_rounds: usize,
     warm_requests: u32,
-}
-
-/// Samples of one figure, in one unit.
-#[derive(Clone, Default)]
-struct Samples(Vec<f64>);
-
-impl Samples {
-    fn median(&self) -> f64 {
-        let mut sorted = self.0.clone();
-        sorted.sort_by(f64::total_cmp);
-        sorted[sorted.len() / 2]
-    }
-
-    fn percentile(&mut self, percent: usize) -> f64 {
-        self.0.sort_by(f64::total_cmp);
-        self.0[(self.0.len() - 1) * percent / 100]
-    }
-
-    /// Half the distance of the quartiles, as a part of the median.
-    fn spread(&self) -> f64 {
-        let mut sorted = self.0.clone();
-        sorted.sort_by(f64::total_cmp);
-        let quartile = sorted.len() / 4;
-        (sorted[sorted.len() - 1 - quartile] - sorted[quartile]) / 2.0 / self.median()
-    }
 }
 
 struct Cold {
@@ -178,48 +155,6 @@ async fn run(amount: &Plan) -> bool {
         plain.wall.median()
     );
     table.within
-}
-
-/// The table, printed row by row.
-struct Table {
-    within: bool,
-    header: bool,
-}
-
-impl Default for Table {
-    fn default() -> Self {
-        Self { within: true, header: false }
-    }
-}
-
-impl Table {
-    fn row(&mut self, what: &str, unit: &str, ours: &Samples, other: Option<&Samples>, budget: f64) {
-        if !self.header {
-            self.header = true;
-            println!("| figure | ours | against | ratio | budget | spread | |\n|---|---|---|---|---|---|---|");
-        }
-        let spread = ours.spread() + other.map_or(0.0, Samples::spread);
-        let value = ours.median() / other.map_or(1.0, Samples::median);
-        let verdict = match value / budget {
-            ..=1.0 => "within",
-            over if over <= 1.0 + spread => "within the spread",
-            _ => {
-                self.within = false;
-                "MISSED"
-            }
-        };
-        let format = |value: f64| if value < 0.5 { format!("1/{:.1}", 1.0 / value) } else { format!("{value:.2}") };
-        let (against, ratio) = match other {
-            Some(other) => (format!("{:.3} {unit}", other.median()), format(value)),
-            None => (String::new(), String::new()),
-        };
-        println!(
-            "| {what} | {:.3} {unit} | {against} | {ratio} | {} | {:.0} % | {verdict} |",
-            ours.median(),
-            format(budget),
-            spread * 100.0
-        );
-    }
 }
 
 impl Cold {

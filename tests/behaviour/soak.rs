@@ -14,37 +14,38 @@ use crate::{
 };
 
 const REQUESTS: u32 = 20_000;
-/// By then every buffer, table and pool has its size.
-const WARM: u32 = 1000;
 /// KiB by which the resident memory may differ after that.
-const GROWTH: u64 = 512;
+const GROWTH: u64 = 1024;
 
 #[tokio::test]
 async fn no_answer_is_mixed_up_and_nothing_grows() {
-    soak(1).await;
+    soak(1, 1000).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_answer_is_mixed_up_and_nothing_grows_while_many_are_under_way() {
-    soak(32).await;
+    soak(32, 10_000).await;
 }
 
-async fn soak(concurrency: u32) {
+/// After `warm` requests every buffer, table and pool has its size; with many threads that takes longer.
+async fn soak(concurrency: u32, warm: u32) {
     let s3 = FaultS3::start().await;
     s3.always_by(faults());
     let mut environment = environment(&s3.url());
     environment.insert("AWS_LAMBDA_MAX_CONCURRENCY", concurrency.to_string());
     let function = Arc::new(Function::start(BINARY, &environment).await);
 
-    let warm_up = poll_all(&function, concurrency, WARM).await;
-    let warm = usage(function.pid());
+    let warm_up = poll_all(&function, concurrency, warm).await;
+    let before = usage(function.pid());
     let answers = poll_all(&function, concurrency, REQUESTS).await;
-    let end = usage(function.pid());
-    println!("{warm_up:#?}\n{answers:#?}\nafter {WARM} requests {warm:?}, after {REQUESTS} more {end:?}");
+    let after = usage(function.pid());
+    println!("{warm_up:#?}\n{answers:#?}\nafter {warm} requests {before:?}, after {REQUESTS} more {after:?}");
     assert!(answers["200"] > REQUESTS * 99 / 100, "{answers:#?}");
     assert!(answers.keys().all(|answer| is_documented(answer)), "{answers:#?}");
-    assert!(end.resident <= warm.resident + GROWTH, "resident memory in KiB: {warm:?} {end:?}");
-    assert!(end.descriptors <= warm.descriptors + 1, "open files: {warm:?} {end:?}");
+    assert!(after.resident <= before.resident + GROWTH, "resident memory in KiB: {before:?} {after:?}");
+    // Each request that is under way may have a connection that the other side has just closed.
+    let allowed = before.descriptors + concurrency as usize;
+    assert!(after.descriptors <= allowed, "open files: {before:?} {after:?}");
 }
 
 /// Has so many callers poll until there are so many answers; counts the answers by what they say.

@@ -87,8 +87,8 @@ fn base64_length(length: usize) -> usize {
 }
 
 /// Bytes of a JSON text inside a JSON string: of what would be escaped, it can only have what takes
-/// one more byte. In chunks, because a sum that fits a byte is one the compiler vectorises: counting
-/// 4 MB takes 0.2 ms instead of 2.
+/// one more byte. In chunks, because a sum that fits a byte is one the compiler vectorises: that
+/// saves 1.8 ms for 4 MB.
 fn escaped_length(json: &str) -> usize {
     let escaped = |&byte: &u8| u8::from(matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t'));
     let in_chunk = |chunk: &[u8]| usize::from(chunk.iter().map(escaped).sum::<u8>());

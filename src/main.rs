@@ -39,7 +39,7 @@ fn run() -> Result<(), Error> {
 }
 
 /// One thread where Lambda sends one invocation at a time, one for each core where it sends more: an
-/// invocation alone on those takes 15 % more CPU at least.
+/// invocation alone on those takes 15 to 30 % more CPU.
 fn runtime(concurrency: NonZero<usize>) -> io::Result<Runtime> {
     let mut builder = if concurrency.get() > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
     builder.enable_all().build()

@@ -12,16 +12,16 @@ pub type Tiers = &'static [(f64, f64)];
 
 /// CPU of a warm poll, ms of a full core, where each waits 15 ms for S3 and nothing happens
 /// meanwhile (`docs/performance.md`).
-pub const WARM_CPU_MS: f64 = 0.35;
+pub const WARM_CPU_MS: f64 = 0.37;
 /// The same with 64 polls at once in an environment, which find its caches warm
 /// (`docs/performance.md`).
-pub const BUSY_CPU_MS: f64 = 0.08;
+pub const BUSY_CPU_MS: f64 = 0.095;
 /// CPU from process start to the first response, ms of a full core (`docs/performance.md`).
-pub const COLD_CPU_MS: f64 = 2.9;
+pub const COLD_CPU_MS: f64 = 2.8;
 /// The same of the plain Python and boto3 handler (`docs/performance.md`).
-pub const PYTHON_COLD_CPU_MS: f64 = 320.0;
+pub const PYTHON_COLD_CPU_MS: f64 = 335.0;
 /// CPU of that handler's warm poll, ms (`docs/performance.md`).
-pub const PYTHON_WARM_CPU_MS: f64 = 0.92;
+pub const PYTHON_WARM_CPU_MS: f64 = 1.04;
 /// Time until S3 in the same region answers a small GET, ms: the middle of the 10 to 20 ms in
 /// `docs/performance.md`, not yet measured in a region.
 pub const S3_FIRST_BYTE_MS: f64 = 15.0;

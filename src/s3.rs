@@ -26,8 +26,8 @@ use aws_sdk_s3::{
 use http_body_util::{BodyExt, Empty};
 use hyper::{
     Uri,
-    body::{Bytes, Incoming},
-    header::{self, HeaderMap, HeaderName},
+    body::{Body, Bytes, Incoming},
+    header::{self, HeaderName},
 };
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{
@@ -144,10 +144,10 @@ impl S3 {
         let (head, body) = self.http.request(request).await?.into_parts();
         if !head.status.is_success() {
             // An answer without a readable body still has a status.
-            let body = read(body, &head.headers, MAX_S3_ERROR).await.unwrap_or_default();
+            let body = read(body, MAX_S3_ERROR).await.unwrap_or_default();
             return Err(Failure::refused(head.status, &body));
         }
-        let bytes = read(body, &head.headers, get.max_bytes).await?;
+        let bytes = read(body, get.max_bytes).await?;
         if let Some(checksum) = Checksum::of(&head.headers) {
             checksum.verify(&bytes).map_err(Failure::damaged)?;
         }
@@ -163,9 +163,8 @@ impl S3 {
 }
 
 /// A body of at most `max` bytes. hyper makes sure that it is as long as announced.
-async fn read(mut body: Incoming, headers: &HeaderMap, max: u64) -> Result<Vec<u8>, Failure> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    let announced: u64 = announced.unwrap_or(0);
+async fn read(mut body: Incoming, max: u64) -> Result<Vec<u8>, Failure> {
+    let announced = body.size_hint().lower();
     if announced > max {
         return Err(Failure::too_large(announced, max));
     }

@@ -2,9 +2,21 @@
 
 use aws_smithy_checksums::{
     ChecksumAlgorithm,
-    http::{CHECKSUM_ALGORITHMS_IN_PRIORITY_ORDER, HttpChecksum},
+    http::{
+        CRC_32_C_HEADER_NAME, CRC_32_HEADER_NAME, CRC_64_NVME_HEADER_NAME, HttpChecksum, SHA_1_HEADER_NAME,
+        SHA_256_HEADER_NAME,
+    },
 };
 use hyper::header::{HeaderMap, HeaderValue};
+
+/// The headers a checksum may be in, the cheapest to verify first.
+const HEADERS: [(&str, ChecksumAlgorithm); 5] = [
+    (CRC_64_NVME_HEADER_NAME, ChecksumAlgorithm::Crc64Nvme),
+    (CRC_32_C_HEADER_NAME, ChecksumAlgorithm::Crc32c),
+    (CRC_32_HEADER_NAME, ChecksumAlgorithm::Crc32),
+    (SHA_1_HEADER_NAME, ChecksumAlgorithm::Sha1),
+    (SHA_256_HEADER_NAME, ChecksumAlgorithm::Sha256),
+];
 
 /// What an object's content should add up to.
 pub(super) struct Checksum<'a> {
@@ -22,14 +34,13 @@ pub(super) struct Mismatch {
 }
 
 impl<'a> Checksum<'a> {
-    /// The checksum in the headers of S3's answer, the one that is cheapest to verify. One of an
-    /// object uploaded in parts is made of the parts' checksums and can't be verified here.
+    /// The checksum in the headers of S3's answer. One of an object uploaded in parts is made of the
+    /// parts' checksums and can't be verified here.
     pub(super) fn of(headers: &'a HeaderMap) -> Option<Self> {
-        CHECKSUM_ALGORITHMS_IN_PRIORITY_ORDER.iter().find_map(|name| {
-            let algorithm = name.parse::<ChecksumAlgorithm>().ok()?.into_impl();
-            let expected = headers.get(algorithm.header_name())?;
+        HEADERS.into_iter().find_map(|(header, algorithm)| {
+            let expected = headers.get(header)?;
             let is_of_parts = expected.as_bytes().contains(&b'-');
-            (!is_of_parts).then_some(Self { algorithm, expected })
+            (!is_of_parts).then(|| Self { algorithm: algorithm.into_impl(), expected })
         })
     }
 

@@ -186,6 +186,11 @@ fn reset(stream: &TcpStream) {
     stream.set_zero_linger().unwrap();
 }
 
+/// The job that a request asks about.
+pub fn job_id(head: &str) -> &str {
+    head.split(['/', '.']).find(|part| part.len() == 36).unwrap()
+}
+
 /// 200 with this object.
 pub fn object(content: impl AsRef<[u8]>) -> Vec<u8> {
     object_with("", content)

@@ -6,17 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use local::samples::DONE;
 use uuid::Uuid;
 
 use crate::{
     EVENT, Program, S3, Samples, command, environment,
-    fault_s3::{Act, FaultS3, object},
+    fault_s3::{Act, FaultS3, job_id, object},
     lambda::Function,
     peak_rss, process_cpu,
 };
 
 const S3_TIME: Duration = Duration::from_millis(15);
-const SAMPLE_JOB: &str = "e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7";
 
 /// Prints the table.
 pub async fn run(short: bool) {
@@ -35,7 +35,7 @@ pub async fn run(short: bool) {
 async fn measure(calls: u32, limit: u32, rounds: u32) {
     let server = FaultS3::start().await;
     server.always_by(|head| {
-        let job_id = head.split(['/', '.']).find(|part| part.len() == 36).unwrap();
+        let job_id = job_id(head);
         Act::Late(S3_TIME, object(format!(r#"{{"job_status":"done","job_id":"{job_id}","text":"{:900}"}}"#, "")))
     });
     let s3 = S3 { url: server.url(), server };
@@ -45,7 +45,7 @@ async fn measure(calls: u32, limit: u32, rounds: u32) {
     poll(&function, calls, 5).await;
 
     let (cpu, started) = (process_cpu(function.pid()), Instant::now());
-    let mut took = poll(&function, calls, rounds).await;
+    let took = poll(&function, calls, rounds).await;
     let (cpu, elapsed) = (process_cpu(function.pid()) - cpu, started.elapsed());
     let rate = f64::from(calls * rounds) / elapsed.as_secs_f64();
     println!(
@@ -69,7 +69,7 @@ async fn poll(function: &Arc<Function>, callers: u32, rounds: u32) -> Samples {
                 let mut took = Vec::new();
                 for _ in 0..rounds {
                     let job_id = Uuid::new_v4().to_string();
-                    let answered = function.invoke(EVENT.replace(SAMPLE_JOB, &job_id)).await;
+                    let answered = function.invoke(EVENT.replace(DONE, &job_id)).await;
                     took.push(answered.took.as_secs_f64() * 1e3);
                     let payload = String::from_utf8_lossy(&answered.payload.unwrap()).into_owned();
                     assert_eq!(payload.matches(&job_id).count(), 2, "the envelope and the status file name the job");

@@ -15,6 +15,7 @@ mod floor;
 #[path = "../../tests/behaviour/lambda.rs"]
 #[allow(dead_code)]
 mod lambda;
+mod status_file;
 mod table;
 
 use std::{
@@ -34,6 +35,7 @@ use nix::{
     unistd::Pid,
 };
 use sha2::{Digest, Sha256};
+use status_file::status_file;
 use table::{Samples, Table};
 use tokio::runtime::Builder;
 
@@ -78,7 +80,7 @@ fn main() -> ExitCode {
     } else {
         Plan { cold_starts: 41, warm_rounds: 15, warm_requests: 2000 }
     };
-    binary();
+    binary(); // a build takes every core
     // A table is made on one core: that is what a function of up to 1,769 MB has for itself and the
     // Runtime API. Left to the scheduler, a program would wait for sleeping cores, or run with
     // another's caches, by chance.
@@ -277,13 +279,6 @@ fn environment(s3: &S3, bundle: Option<&str>) -> HashMap<&'static str, String> {
         environment.insert("AWS_CA_BUNDLE", bundle.into());
     }
     environment
-}
-
-/// A status file of about this many bytes, prose with the usual share of quotes and escapes.
-fn status_file(size: usize) -> Vec<u8> {
-    let segment = r#"{"start":12.5,"end":14.9,"text":"And this is what was said here, \"more or less\"."}"#;
-    let segments = vec![segment; (size / (segment.len() + 1)).max(1)].join(",");
-    format!(r#"{{"job_status":"done","response":{{"code":200,"response":[{segments}]}}}}"#).into_bytes()
 }
 
 /// CPU time of all processes that have ended and been waited for.

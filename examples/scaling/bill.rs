@@ -9,7 +9,7 @@ use crate::{
         MANAGED_FEE, MEMORY_MB, MONTH_S, POLLS_PER_CONNECTION, REQUEST_LOG_BYTES, TRACED, TRACES,
     },
     chart::{Axis, Corner, Line, decades, draw, labelled, points},
-    cost::{Bill, Compute, Door, Setup, billed_ms, break_even, instance_rate},
+    cost::{Bill, Compute, Door, Setup, billed_ms, break_even, gigabyte_seconds, instance_rate},
     page::{Table, dollars, number, rate_name},
 };
 
@@ -58,7 +58,7 @@ pub fn arithmetic() -> Table {
     line("Load balancer", arithmetic, units * LCU_HOUR);
 
     let (ms, gigabytes, (_, price)) = (billed_ms(false), MEMORY_MB / 1024.0, LAMBDA_GB_SECONDS[0]);
-    let gb_seconds = 1e6 * ms / 1e3 * gigabytes;
+    let gb_seconds = gigabyte_seconds(1e6, false);
     let arithmetic = format!("1 M × {ms} ms × {gigabytes} GB = {} GB-s × {price}", number(gb_seconds));
     line("Lambda, time, classic", arithmetic, gb_seconds * price);
     for (which, concurrency) in [("default", MANAGED_CONCURRENCY_DEFAULT), ("advised at most", MANAGED_CONCURRENCY)] {

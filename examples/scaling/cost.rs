@@ -89,10 +89,7 @@ impl Bill {
             },
             requests: millions * LAMBDA_REQUESTS,
             compute: match setup.compute {
-                Compute::Classic => {
-                    let seconds = millions * 1e6 * billed_ms(setup.express) / 1e3;
-                    tiered(seconds * MEMORY_MB / 1024.0, LAMBDA_GB_SECONDS)
-                }
+                Compute::Classic => tiered(gigabyte_seconds(millions * 1e6, setup.express), LAMBDA_GB_SECONDS),
                 Compute::Managed => {
                     let instances = instances(rate, setup.express) * INSTANCE_HOUR * (1.0 + MANAGED_FEE);
                     hourly(instances + MANAGED_INSTANCES_MIN * ENDPOINT_HOUR) + request_log * ENDPOINT_GIGABYTE
@@ -138,6 +135,11 @@ pub fn classic_ms(express: bool) -> f64 {
 /// What classic Lambda bills for it, whole ms.
 pub fn billed_ms(express: bool) -> f64 {
     classic_ms(express).ceil()
+}
+
+/// The time billed for so many polls, times the function's memory.
+pub fn gigabyte_seconds(polls: f64, express: bool) -> f64 {
+    polls * billed_ms(express) / 1e3 * MEMORY_MB / 1024.0
 }
 
 /// Polls a second that a managed instance takes with so many calls at once for each vCPU:

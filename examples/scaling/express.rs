@@ -2,10 +2,10 @@
 
 use crate::{
     assumptions::{
-        EXPRESS_GETS, EXPRESS_PUTS, EXPRESS_READ, EXPRESS_STORAGE, EXPRESS_WRITTEN, LAMBDA_GB_SECONDS, MEMORY_MB,
-        MONTH_S, S3_GETS, S3_PUTS, S3_STORAGE, STATUS_DAYS, WRITES_PER_JOB,
+        EXPRESS_GETS, EXPRESS_PUTS, EXPRESS_READ, EXPRESS_STORAGE, EXPRESS_WRITTEN, LAMBDA_GB_SECONDS, MONTH_S,
+        S3_GETS, S3_PUTS, S3_STORAGE, STATUS_DAYS, WRITES_PER_JOB,
     },
-    cost::billed_ms,
+    cost::gigabyte_seconds,
     page::{Table, number},
     polling::{Pace, poll},
 };
@@ -14,7 +14,7 @@ use crate::{
 pub fn express() -> Table {
     let jobs = 1e6 / poll(300.0, None, Pace::RetryAfter).polls;
     let writes = jobs * WRITES_PER_JOB;
-    let time = |express| 1e6 * billed_ms(express) / 1e3 * MEMORY_MB / 1024.0 * LAMBDA_GB_SECONDS[0].1;
+    let time = |express| gigabyte_seconds(1e6, express) * LAMBDA_GB_SECONDS[0].1;
     let mut table = Table::new(&["Status file", "Class", "Read", "Written", "Kept", "Lambda's time", "Sum, $"]);
     for kilobytes in [1.0, 100.0, 1_000.0] {
         let size = kilobytes * 1e3;

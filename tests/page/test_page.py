@@ -102,8 +102,11 @@ class Page:
         self.wait_for(".execute", block)
         return block
 
-    def try_it(self, block, example):
-        """Sends a request with this body of the document's; the status and the body that are shown then."""
+    def try_it(self, path, example):
+        """Sends a request with this body of the document's, as the first of `requests`; the status and the body that
+        are shown then."""
+        block = self.operation(path)
+        self.requests()
         Select(self.wait_for(".examples-select select", block)[0]).select_by_visible_text(example)
         self.click(".execute", block)
         answer = self.wait_for(".live-responses-table", block)[0]
@@ -155,9 +158,7 @@ def test_the_page_shows_both_operations_and_loads_nothing_from_elsewhere(page, u
 
 @pytest.mark.parametrize("path", PATHS)
 def test_trying_a_done_job_shows_its_envelope(page, url, path):
-    block = page.operation(path)
-    page.requests()
-    status, envelope, answer = page.try_it(block, "Finished")
+    status, envelope, answer = page.try_it(path, "Finished")
     page.picture("done", answer)
     assert status == ["200"]
     assert (envelope["code"], envelope["message"], envelope["job_id"]) == (200, "success", DONE)
@@ -170,9 +171,7 @@ def test_trying_a_done_job_shows_its_envelope(page, url, path):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_trying_an_unknown_job_shows_the_404(page, url, path):
-    block = page.operation(path)
-    page.requests()
-    status, error, answer = page.try_it(block, "Unknown")
+    status, error, answer = page.try_it(path, "Unknown")
     page.picture("unknown", answer)
     assert status == ["404"]
     assert error == {"error": "Job not found", "job_id": UNKNOWN}

@@ -52,9 +52,10 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Loads the keyring and opens the connection that the first request will use (which takes 0.15 ms
-    /// instead of 0.9), while init has the whole CPU, with a read that shows whether status files can be read at all. That this
-    /// fails is a warning: requests will say the same, and S3 may recover.
+    /// Loads the keyring and opens the connection that the first request will use (which takes
+    /// 0.15 ms instead of 0.9), while init has the whole CPU, with a read that shows whether status
+    /// files can be read at all. That this fails is a warning: requests will say the same, and S3
+    /// may recover.
     ///
     /// # Errors
     /// There is no keyring to judge requests by.

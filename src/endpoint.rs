@@ -1,9 +1,9 @@
-//! One request, top to bottom: route → key → payload → status file → envelope → response.
+//! One request, top to bottom: route → key → payload → status file → envelope → reply.
 //!
-//! `Endpoint::serve` is that way; every step either goes on or ends it with an
-//! [`Error`]. Nothing of the payload is looked at before the key is
-//! accepted, and S3 is not asked for a job before both are. [`Endpoint::answer`] is what happens
-//! to every request alike: the time budget, the last net under a panic, the headers, the log line.
+//! `Endpoint::handle` is that way. Every step either goes on or ends it with an [`Error`]. Nothing
+//! of the payload is looked at before the key is accepted, and S3 is not asked for a job before both
+//! are. [`Endpoint::answer`] is what happens to every request alike: the time budget, the last net
+//! under a panic, the headers, the log line.
 
 use std::{
     any::Any,
@@ -13,32 +13,29 @@ use std::{
 };
 
 use aws_smithy_async::time::SharedTimeSource;
-use futures_util::FutureExt;
-use lambda_http::{
-    Body, Response,
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
-};
+use futures_util::{FutureExt, TryFutureExt};
+use http::{Method, Response};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::{
-    Settings,
-    encoding::{DoesNotFit, encode},
-    envelope::{self, Environment},
-    error::{Error, chain},
-    front_door::Call,
-    keyring::{LiveKeyring, LoadError},
-    limits::{DEADLINE_RESERVE, MAX_STATUS_FILE, PROBE_BUDGET, REQUEST_BUDGET},
+    call::Call,
+    cause::chain,
+    encoding::{Body, encode},
+    envelope::{self, Identity},
+    error::Error,
+    keyring::live::{LiveKeyring, LoadError},
+    limits::{ATTEMPT_TIMEOUT, DEADLINE_RESERVE, MAX_STATUS_FILE, PROBE_BUDGET, REQUEST_BUDGET},
     log::RequestLine,
     request::{JobId, Payload},
-    s3::{Bucket, Effort, Failure, Get, Kind, S3},
+    response::Reply,
+    s3::{Get, ReadStats, S3, bucket::Bucket, failure::FailureKind},
+    settings::Settings,
     status_file::{State, StatusFile},
 };
 
 /// The routes. Each may have a stage name or a base path in front.
-pub const ROUTES: [&str; 2] = ["/paid/get/job/status", "/v1/toolkit/job/status"];
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ROUTES: [&str; 2] = ["/paid/get/job/status", "/v1/toolkit/job/status"];
 
 /// The endpoint: what an environment keeps between requests.
 pub struct Endpoint {
@@ -47,25 +44,25 @@ pub struct Endpoint {
     jobs_bucket: Bucket,
     jobs_prefix: String,
     clock: SharedTimeSource,
-    environment: Environment,
+    identity: Identity,
     has_served: AtomicBool,
 }
 
 impl Endpoint {
-    /// Loads the keyring and opens the connection that the first request will use (which takes
-    /// 0.15 ms instead of 0.9), while init has the whole CPU, with a read that shows whether status
-    /// files can be read at all. That this fails is a warning: requests will say the same, and S3
-    /// may recover.
+    /// Loads the keyring, then reads a status file that does not exist, while init has the whole
+    /// CPU. The read shows whether status files can be read at all. It also opens the connection
+    /// that the first request will use, which then takes 0.15 ms instead of 0.9. If the read fails,
+    /// that is only a warning: requests will say the same, and S3 may recover.
     ///
     /// # Errors
     /// There is no keyring to judge requests by.
     pub async fn start(settings: Settings, s3: S3, clock: SharedTimeSource) -> Result<Self, LoadError> {
         let keyring = LiveKeyring::load(settings.api_keys, &s3, clock.now()).await?;
-        let environment = Environment::new();
+        let identity = Identity::default();
         info!(
             event = "started",
             version = env!("CARGO_PKG_VERSION"),
-            queue_id = environment.queue_id,
+            queue_id = identity.queue_id,
             trust_store = settings.trust_store.name,
             "started"
         );
@@ -75,20 +72,20 @@ impl Endpoint {
             jobs_bucket: settings.jobs_bucket,
             jobs_prefix: settings.jobs_prefix,
             clock,
-            environment,
+            identity,
             has_served: AtomicBool::new(false),
         };
         endpoint.probe().await;
         Ok(endpoint)
     }
 
-    /// Reads the status file of no job. The keyring's read would not do: its bucket may be another,
-    /// which is another host and another connection.
+    /// Reads the status file of no job. The keyring's read does not show the same: its bucket may be
+    /// another, and so another host and another connection.
     async fn probe(&self) {
-        let (get, mut effort) = (self.status_file("", JobId::NIL), Effort::default());
-        let read = timeout(PROBE_BUDGET, self.s3.get(&get, &mut effort)).await;
-        if let Err(failure) = read.unwrap_or_else(|elapsed| Err(Failure::timed_out(elapsed)))
-            && failure.kind != Kind::NoSuchKey
+        let (get, mut stats) = (self.status_file("", JobId::NIL), ReadStats::default());
+        let read = timeout(PROBE_BUDGET, self.s3.get(&get, &mut stats)).await;
+        if let Err(failure) = read.unwrap_or_else(|elapsed| Err(elapsed.into()))
+            && failure.kind != FailureKind::NoSuchKey
         {
             let hint = failure.hint();
             warn!(event = "probe_failed", error = chain(&failure), hint, "status files cannot be read");
@@ -100,42 +97,27 @@ impl Endpoint {
         let started = Instant::now();
         let mut line = RequestLine {
             request_id: &call.request_id,
+            trace_id: call.trace_id.as_deref(),
             cold: !self.has_served.swap(true, Ordering::Relaxed),
             route: None,
             key: None,
             job_id: None,
-            s3: Effort::default(),
+            s3: ReadStats::default(),
             bytes: None,
         };
         let budget = self.budget(call);
-        let served = AssertUnwindSafe(timeout(budget, self.serve(call, started, &mut line))).catch_unwind().await;
-        let answer = match served {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(Error::timed_out(budget, line.s3.last_failure.take())),
-            Err(panic) => Err(Error::panicked(panic_message(&*panic))),
+        let handled = timeout(budget, self.handle(call, started, &mut line).unwrap_or_else(Reply::from));
+        let reply = match AssertUnwindSafe(handled).catch_unwind().await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_elapsed)) => Error::timed_out(budget, line.s3.last_failure.take()).into(),
+            Err(panic) => Error::panicked(panic_message(&*panic)).into(),
         };
-        let (outcome, cause, mut response) = match answer {
-            Ok((state, response)) => (outcome(state), None, response),
-            Err(error) => (error.outcome, error.cause, error_response(error.status, error.body, error.retry_after)),
-        };
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if let Ok(request_id) = HeaderValue::from_str(&call.request_id) {
-            headers.insert(X_REQUEST_ID, request_id);
-        }
-        line.write(outcome, response.status().as_u16(), started.elapsed(), cause.as_ref());
-        response
+        line.write(reply.outcome, reply.status.as_u16(), started.elapsed(), reply.cause.as_ref());
+        reply.into_response(&call.request_id)
     }
 
     /// The way of a request.
-    async fn serve(
-        &self,
-        call: &Call,
-        started: Instant,
-        line: &mut RequestLine<'_>,
-    ) -> Result<(State, Response<Body>), Error> {
+    async fn handle(&self, call: &Call, started: Instant, line: &mut RequestLine<'_>) -> Result<Reply, Error> {
         let route = ROUTES.into_iter().find(|route| matches(&call.path, route));
         line.route = Some(route.ok_or_else(Error::unknown_path)?);
         if call.method != Method::POST {
@@ -155,34 +137,20 @@ impl Endpoint {
         let object =
             self.s3.get(&get, &mut line.s3).await.map_err(|failure| Error::not_read(&payload.job_id, failure))?;
         line.bytes = Some(object.bytes.len());
-        let file = StatusFile::check(object.bytes, object.last_modified).map_err(Error::malformed)?;
+        let file = StatusFile::check(object.bytes, object.last_modified)?;
 
         let head = envelope::head(&payload);
-        let tail = envelope::tail(&self.environment, started.elapsed());
-        let limit = call.front_door.max_payload();
-        let encoded = encode(&[&head, &file.text, &tail], call.accepts_gzip, limit)
-            .map_err(|DoesNotFit { size, fits_compressed }| Error::does_not_fit(size, limit, fits_compressed))?;
-
-        let compressed = matches!(encoded.body, Body::Binary(_));
-        let mut response = Response::new(encoded.body);
-        if encoded.negotiated {
-            response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-        }
-        if compressed {
-            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
-        if let Some(seconds) = file.retry_after(now) {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-        }
-        Ok((file.state, response))
+        let tail = envelope::tail(&self.identity, started.elapsed());
+        let body = encode(&[&head, &file.text, &tail], call.gzip, call.max_payload)?;
+        Ok(Reply::found(outcome(file.state), body, file.retry_after(now)))
     }
 
     fn status_file(&self, folder: &str, job_id: JobId) -> Get<'_> {
         Get {
             bucket: &self.jobs_bucket,
             key: format!("{}{folder}{job_id}.json", self.jobs_prefix),
-            etag: None,
             max_bytes: MAX_STATUS_FILE,
+            attempt_timeout: ATTEMPT_TIMEOUT,
         }
     }
 
@@ -192,8 +160,8 @@ impl Endpoint {
     }
 }
 
-/// Whether `path` is `route`, with or without segments in front and a slash at the end. Compared
-/// as it arrived: a percent-encoded spelling is another path, `%2F` no slash.
+/// Whether `path` is `route`. Segments in front and a slash at the end are allowed. The path is
+/// compared as it arrived: a percent-encoded spelling is another path, and `%2F` is no slash.
 fn matches(path: &str, route: &str) -> bool {
     let path = path.strip_suffix('/').unwrap_or(path);
     path.ends_with(route) // a route begins with a slash, so the match begins at a segment
@@ -209,18 +177,6 @@ fn outcome(state: State) -> &'static str {
         State::Failed => "job_failed",
         State::Other => "other",
     }
-}
-
-fn error_response(status: StatusCode, body: String, retry_after: Option<u64>) -> Response<Body> {
-    let mut response = Response::new(Body::Text(body));
-    *response.status_mut() = status;
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-    }
-    if let Some(seconds) = retry_after {
-        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
-    }
-    response
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

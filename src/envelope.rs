@@ -1,7 +1,7 @@
 //! What a caller gets on success: the API's standard envelope around the status file.
 //!
-//! The envelope is a head and a tail with the file's text between them, spliced and never
-//! rebuilt; its members come in exactly the documented order.
+//! The envelope is a head and a tail with the file's text between them. The text is spliced in,
+//! never rebuilt. The members come in exactly the documented order.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -13,33 +13,25 @@ use serde_json::json;
 use crate::request::Payload;
 
 /// What identifies the execution environment in every envelope.
-pub struct Environment {
+pub(crate) struct Identity {
     /// This process's id.
-    pub pid: u32,
+    pub(crate) pid: u32,
     /// A random integer below 2^53 (what JavaScript reads exactly), the same for the
-    /// environment's life; the start-up log line has it too, so it leads to the log stream.
-    pub queue_id: u64,
+    /// environment's life. The start-up log line has it too, so it leads to the log stream.
+    pub(crate) queue_id: u64,
 }
 
-impl Environment {
-    /// Identifies this environment; each call makes a new `queue_id`.
-    #[must_use]
-    pub fn new() -> Self {
+impl Default for Identity {
+    /// This process, with a new `queue_id`.
+    fn default() -> Self {
         // The standard library's hasher seeds itself from the system's randomness.
         let random = RandomState::new().hash_one(());
         Self { pid: std::process::id(), queue_id: random >> (64 - 53) }
     }
 }
 
-impl Default for Environment {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 /// The envelope's text before the status file.
-#[must_use]
-pub fn head(payload: &Payload) -> String {
+pub(crate) fn head(payload: &Payload) -> String {
     format!(
         r#"{{"endpoint":"/v1/toolkit/job/status","code":200,"id":{},"job_id":"{}","response":"#,
         json!(payload.id),
@@ -49,12 +41,11 @@ pub fn head(payload: &Payload) -> String {
 
 /// The envelope's text after the status file. A status read never queues, so the queue's
 /// members are constant and the total is the run time, in seconds, rounded to a millisecond.
-#[must_use]
-pub fn tail(environment: &Environment, run_time: Duration) -> String {
+pub(crate) fn tail(identity: &Identity, run_time: Duration) -> String {
     format!(
         r#","message":"success","pid":{},"queue_id":{},"run_time":{time:.3},"queue_time":0.0,"total_time":{time:.3},"queue_length":0,"build_number":"{}"}}"#,
-        environment.pid,
-        environment.queue_id,
+        identity.pid,
+        identity.queue_id,
         env!("CARGO_PKG_VERSION"),
         time = run_time.as_secs_f64(),
     )

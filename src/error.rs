@@ -1,64 +1,57 @@
-//! What a caller gets instead of a status, and what the operator gets in the log.
+//! What a caller gets instead of a status.
 //!
-//! Every failure has two messages. The caller's is part of the contract: safe, the same for the
-//! same mistake, saying what to do. The operator's is the cause, as deep as it goes, with a hint;
-//! it exists only where something went wrong on our side and is only ever logged.
+//! Every failure has two messages. The caller's is part of the contract: it is safe, it is the same
+//! for the same mistake, and it says what to do. The operator's is a [`Cause`]: as deep as it goes,
+//! with a hint. It exists only where something went wrong on our side, and is only ever logged.
 //!
-//! Errors are made by constructors named for the outcome, so that status, body and log outcome
-//! of each are decided here and nowhere else.
+//! The rooms that fail know nothing of HTTP. Here, and nowhere else, each failure becomes a status,
+//! headers, a body, and the outcome on the log line.
 
-use std::{borrow::Cow, error::Error as StdError, time::Duration};
+use std::time::Duration;
 
-use lambda_http::http::StatusCode;
+use http::StatusCode;
 use serde_json::json;
 
 use crate::{
-    limits::{MAX_REQUEST_BODY, THROTTLED_RETRY_AFTER_SECONDS},
-    request::JobId,
-    s3,
+    cause::Cause,
+    encoding::DoesNotFit,
+    keyring::live::Stale,
+    limits::THROTTLED_RETRY_AFTER_SECONDS,
+    request::{BadPayload, JobId},
+    s3::failure::{Failure, FailureKind},
     status_file::Malformed,
 };
 
 /// An answer other than a status.
 pub struct Error {
-    /// HTTP status: 4xx or 5xx.
+    /// 4xx or 5xx.
     pub status: StatusCode,
     /// The `outcome` on the request's log line.
-    pub outcome: &'static str,
+    pub(crate) outcome: &'static str,
     /// The response's body: JSON.
     pub body: String,
+    /// The `allow` header.
+    pub(crate) allow: Option<&'static str>,
     /// The `retry-after` header, in seconds.
     pub retry_after: Option<u64>,
     /// What the operator reads.
-    pub cause: Option<Cause>,
-}
-
-/// The operator's half of a failure.
-pub struct Cause {
-    /// A word for filters and alarms, such as `access_denied`.
-    pub kind: &'static str,
-    /// What happened, with everything that led to it.
-    pub error: Box<dyn StdError + Send + Sync>,
-    /// What to do about it.
-    pub hint: &'static str,
+    pub(crate) cause: Option<Cause>,
 }
 
 impl Error {
     /// 404: no route has this path.
-    #[must_use]
-    pub fn unknown_path() -> Self {
+    pub(crate) fn unknown_path() -> Self {
         Self::new(StatusCode::NOT_FOUND, "unknown_path", "Not found")
     }
 
     /// 405: a route's path, but not POST.
-    #[must_use]
-    pub fn method_not_allowed() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed: use POST")
+    pub(crate) fn method_not_allowed() -> Self {
+        let error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed: use POST");
+        Self { allow: Some("POST"), ..error }
     }
 
     /// 401: no key, or none that is accepted. One answer for all, so that nothing can be learned.
-    #[must_use]
-    pub fn unauthorized() -> Self {
+    pub(crate) fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
@@ -66,56 +59,117 @@ impl Error {
         )
     }
 
-    /// 413: the request's body is over its limit.
+    /// S3 did not hand out the job's status file: 404, 429 or 500.
     #[must_use]
-    pub fn too_large() -> Self {
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_large",
-            format!("The request body is too large: at most {MAX_REQUEST_BODY} bytes are accepted"),
-        )
-    }
-
-    /// 400: the request's body is not what it should be. `message` says what is wrong and what
-    /// is expected.
-    #[must_use]
-    pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
+    pub fn not_read(job_id: &JobId, failure: Failure) -> Self {
+        let message = match failure.kind {
+            FailureKind::NoSuchKey => return Self::job_not_found(job_id),
+            FailureKind::SlowDown => return Self::throttled(failure),
+            FailureKind::NoSuchBucket => "the status store is not set up",
+            FailureKind::AccessDenied => "the status store refused access",
+            FailureKind::KmsDenied => "the status could not be decrypted",
+            FailureKind::Archived => "the status is archived",
+            FailureKind::WrongRegion => "the status store is in another region",
+            FailureKind::BadCredentials => "the status store refused this service's credentials",
+            FailureKind::ClockSkewed => "the status store refused this service's clock",
+            FailureKind::Unavailable => "the status store is unavailable",
+            FailureKind::Unreachable => "the status store could not be reached",
+            FailureKind::Untrusted => "no trusted connection to the status store",
+            FailureKind::TimedOut => "the status store timed out",
+            FailureKind::CutOff => "the status arrived incomplete",
+            FailureKind::Damaged => "the status arrived damaged",
+            FailureKind::TooLarge => "the status is too large",
+            FailureKind::Unexpected => "the status store gave an unexpected answer",
+        };
+        Self::failed(message, failure.into())
     }
 
     /// 404: no status file, or none that this key may see.
-    #[must_use]
-    pub fn job_not_found(job_id: &JobId) -> Self {
+    fn job_not_found(job_id: &JobId) -> Self {
+        let body = format!(r#"{{"error":"Job not found","job_id":"{job_id}"}}"#);
+        Self { body, ..Self::new(StatusCode::NOT_FOUND, "not_found", "") }
+    }
+
+    /// 429: S3 asked us to slow down.
+    fn throttled(failure: Failure) -> Self {
+        let message = format!("Too many requests: try again in {THROTTLED_RETRY_AFTER_SECONDS} seconds");
         Self {
-            status: StatusCode::NOT_FOUND,
-            outcome: "not_found",
-            body: format!(r#"{{"error":"Job not found","job_id":"{job_id}"}}"#),
-            retry_after: None,
-            cause: None,
+            retry_after: Some(THROTTLED_RETRY_AFTER_SECONDS),
+            cause: Some(failure.into()),
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", &message)
         }
     }
 
-    /// S3 did not hand out the status file: 404, 429 or 500 by its [`s3::Kind`].
-    #[must_use]
-    pub fn not_read(job_id: &JobId, failure: s3::Failure) -> Self {
-        match failure.kind {
-            s3::Kind::NoSuchKey => Self::job_not_found(job_id),
-            s3::Kind::SlowDown => Self {
-                retry_after: Some(THROTTLED_RETRY_AFTER_SECONDS),
-                cause: Some(failure.into()),
-                ..Self::new(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "throttled",
-                    format!("Too many requests: try again in {THROTTLED_RETRY_AFTER_SECONDS} seconds"),
-                )
+    /// 500: the request's time is used up. `last` is what S3 had failed with until then.
+    pub(crate) fn timed_out(budget: Duration, last: Option<Failure>) -> Self {
+        #[derive(Debug, thiserror::Error)]
+        #[error("not answered within {budget:?}")]
+        struct TimedOut {
+            budget: Duration,
+            #[source]
+            last: Option<Failure>,
+        }
+        Self::failed(
+            "the request timed out",
+            Cause {
+                kind: "timed_out",
+                error: TimedOut { budget, last }.into(),
+                hint: "S3 was slow, or the function's own time was nearly used up: compare s3_time with run_time",
             },
-            kind => Self::failed(kind.meaning().caller, failure.into()),
-        }
+        )
     }
 
-    /// 500: the status file is not one JSON object.
-    #[must_use]
-    pub fn malformed(error: Malformed) -> Self {
+    /// 500: a defect of this program. `message` is the panic's own.
+    pub(crate) fn panicked(message: String) -> Self {
+        Self::failed(
+            "internal error",
+            Cause {
+                kind: "panic",
+                error: message.into(),
+                hint: "this is a defect: report it with the panic line logged just before",
+            },
+        )
+    }
+
+    fn failed(message: &str, cause: Cause) -> Self {
+        let message = format!("Failed to retrieve job status: {message}");
+        Self { cause: Some(cause), ..Self::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", &message) }
+    }
+
+    fn new(status: StatusCode, outcome: &'static str, message: &str) -> Self {
+        let body = format!(r#"{{"error":{},"code":{}}}"#, json!(message), status.as_u16());
+        Self { status, outcome, body, allow: None, retry_after: None, cause: None }
+    }
+}
+
+/// 413 or 400, in the payload's own words.
+impl From<BadPayload> for Error {
+    fn from(error: BadPayload) -> Self {
+        let (status, outcome) = match error {
+            BadPayload::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            _ => (StatusCode::BAD_REQUEST, "bad_request"),
+        };
+        Self::new(status, outcome, &error.to_string())
+    }
+}
+
+/// 500.
+impl From<Stale> for Error {
+    fn from(stale: Stale) -> Self {
+        Self::failed(
+            "API keys cannot be checked at the moment",
+            Cause {
+                kind: "keyring_stale",
+                error: stale.into(),
+                hint: "see the keyring_refresh_failed lines before this one, and docs/keys.md",
+            },
+        )
+    }
+}
+
+/// 500.
+impl From<Malformed> for Error {
+    fn from(error: Malformed) -> Self {
         let message = match error {
             Malformed::Empty => "the status file is empty",
             Malformed::NotUtf8(_) => "the status file is not UTF-8",
@@ -130,10 +184,12 @@ impl Error {
             },
         )
     }
+}
 
-    /// 500: the envelope does not fit into what the front door passes on.
-    #[must_use]
-    pub fn does_not_fit(size: usize, limit: usize, fits_compressed: bool) -> Self {
+/// 500.
+impl From<DoesNotFit> for Error {
+    fn from(DoesNotFit { size, limit, fits_compressed }: DoesNotFit) -> Self {
+        let size = size.map_or("more than".into(), |size| format!("{size} bytes of"));
         Self::failed(
             if fits_compressed {
                 "the status is too large to be sent uncompressed: send accept-encoding: gzip"
@@ -142,100 +198,9 @@ impl Error {
             },
             Cause {
                 kind: "response_too_large",
-                error: format!("the response takes {size} bytes of the {limit} that the front door passes on").into(),
+                error: format!("the response takes {size} the {limit} that the front door passes on").into(),
                 hint: "a worker wrote a status file too large to be answered: keep results elsewhere and link to them",
             },
         )
     }
-
-    /// 500: no good keyring has been read for too long to trust the last one.
-    #[must_use]
-    pub fn keyring_stale() -> Self {
-        Self::failed(
-            "API keys cannot be checked at the moment",
-            Cause {
-                kind: "keyring_stale",
-                error: "the keyring could not be read again within its time of grace".into(),
-                hint: "see the keyring_refresh_failed lines before this one, and docs/keys.md",
-            },
-        )
-    }
-
-    /// 500: the request's time is used up. `last` is what S3 had failed with until then.
-    #[must_use]
-    pub fn timed_out(budget: Duration, last: Option<s3::Failure>) -> Self {
-        #[derive(Debug, thiserror::Error)]
-        #[error("not answered within {budget:?}")]
-        struct TimedOut {
-            budget: Duration,
-            #[source]
-            last: Option<s3::Failure>,
-        }
-        Self::failed(
-            "the request timed out",
-            Cause {
-                kind: "timed_out",
-                error: TimedOut { budget, last }.into(),
-                hint: "S3 was slow, or the function's own time was nearly used up: compare s3_time with run_time",
-            },
-        )
-    }
-
-    /// 500: a defect of this program. `message` is the panic's own.
-    #[must_use]
-    pub fn panicked(message: String) -> Self {
-        Self::failed(
-            "internal error",
-            Cause {
-                kind: "panic",
-                error: message.into(),
-                hint: "this is a defect: report it with the panic line logged just before",
-            },
-        )
-    }
-
-    fn failed(message: &str, cause: Cause) -> Self {
-        Self {
-            cause: Some(cause),
-            ..Self::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "failed",
-                format!("Failed to retrieve job status: {message}"),
-            )
-        }
-    }
-
-    fn new(status: StatusCode, outcome: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            status,
-            outcome,
-            body: format!(r#"{{"error":{},"code":{}}}"#, json!(message.into()), status.as_u16()),
-            retry_after: None,
-            cause: None,
-        }
-    }
-}
-
-impl From<s3::Failure> for Cause {
-    fn from(failure: s3::Failure) -> Self {
-        let meaning = failure.kind.meaning();
-        Self { kind: meaning.name, hint: failure.hint(), error: failure.into() }
-    }
-}
-
-/// An error with everything that led to it: `outer: middle: inner`.
-#[must_use]
-pub fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let next = error.to_string();
-        // Some wrappers repeat what they wrap; once is enough.
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        source = error.source();
-    }
-    text
 }

@@ -5,10 +5,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// What a raw value says if it is a string; borrowed unless it has escapes. A string with an
-/// escaped lone surrogate is well-formed JSON but says nothing that Rust could hold.
-#[must_use]
-pub fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+/// What a raw value says if it is a string; borrowed unless it has escapes. `None` as well for a
+/// string with an escaped lone surrogate: it is well-formed JSON, but Rust can't hold it.
+pub(crate) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
     serde_json::from_str::<Text<'_>>(raw.get()).ok().map(|text| text.0)

@@ -4,44 +4,61 @@
 //!
 //! # The way of a request
 //!
-//! 1. [`front_door`]: the gateway's event becomes a call. API Gateway HTTP and REST APIs,
+//! 1. `runtime_api`: Lambda hands an invocation over.
+//! 2. `front_door`: the gateway's event becomes a [`Call`]. API Gateway HTTP and REST APIs,
 //!    function URLs and load balancers all look the same from here on.
-//! 2. [`endpoint`]: the request from top to bottom; it calls the rooms below in this order.
-//! 3. [`keyring`]: who asks? The keyring is read again when it is due, the key looked up.
-//! 4. [`request`]: what for? The payload becomes a job id.
-//! 5. [`s3`]: the status file is read, within its deadlines and attempts.
-//! 6. [`status_file`]: the file is checked, and how soon to poll again is told from its age.
-//! 7. [`envelope`]: the file is spliced into the envelope.
-//! 8. [`encoding`]: the envelope is compressed if the caller likes, and has to fit.
+//! 3. `endpoint`: the request from top to bottom. It calls the modules below in this order.
+//! 4. `keyring`: who asks? The keyring is read again when it is due, then the key is looked up.
+//! 5. `request`: what for? The payload becomes a job id.
+//! 6. `s3`: the status file is read, within its deadlines and attempts.
+//! 7. `status_file`: the file is checked. Its age says how soon to poll again.
+//! 8. `envelope`: the file is spliced into the envelope.
+//! 9. `encoding`: the envelope is compressed if the caller likes, and has to fit.
+//! 10. `response`: the reply becomes status, headers and body, in the shape that the front door
+//!     expects.
 //!
-//! [`error`] is what a caller gets otherwise, [`log`] what the operator gets in any case,
-//! [`limits`] every number, and [`settings`] what an operator sets:
+//! A step that fails has an error of its own. `error` makes of it what the caller gets, `cause` is
+//! what the operator reads, and [`log`] writes the line that every request gets. [`limits`] has
+//! every number, and `settings` what an operator sets ([`VARIABLES`]).
 //!
-//! | variable | | meaning |
-//! |---|---|---|
-//! | `JOBS_BUCKET` | required | bucket of the status files |
-//! | `JOBS_PREFIX` | optional | what every status file's key begins with, such as `jobs/` |
-//! | `API_KEYS` | required | the keyring: its document, or `s3://bucket/key` |
-//! | `AWS_LAMBDA_LOG_LEVEL`, `RUST_LOG` | optional | `TRACE` to `ERROR`, or `OFF`; `INFO` if neither is set |
-//! | `AWS_REGION` | set by Lambda | region of the function and its buckets |
-//! | `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` | set by Lambda | credentials |
-//! | `AWS_LAMBDA_MAX_CONCURRENCY` | set by Lambda on Managed Instances | invocations it sends at a time |
-//! | `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` | optional | another S3, addressed path-style: MinIO, moto, LocalStack |
-//! | `AWS_CA_BUNDLE` | optional | PEM file of root certificates to trust instead of Amazon's |
+//! A module imports only modules that stand below it. `cargo map` opens this documentation with
+//! the private modules.
+#![warn(unreachable_pub)]
 
-pub mod encoding;
-pub mod endpoint;
-pub mod envelope;
-pub mod error;
-pub mod front_door;
+mod call;
+mod cause;
+mod encoding;
+mod endpoint;
+mod envelope;
+mod error;
+mod front_door;
 mod json;
-pub mod keyring;
+mod keyring;
 pub mod limits;
 pub mod log;
-pub mod request;
-pub mod s3;
-pub mod settings;
-pub mod status_file;
+mod request;
+mod response;
+mod runtime_api;
+mod s3;
+mod settings;
+mod status_file;
 
+pub use call::{Call, Gzip};
+pub use cause::chain;
+pub use encoding::{Body, accepts_gzip, encode};
 pub use endpoint::Endpoint;
-pub use settings::Settings;
+pub use error::Error;
+pub use front_door::{
+    DOORS, Event, NoFrontDoor,
+    door::{Answer, Door},
+};
+pub use keyring::{document::InvalidKeyring, live::LoadError, ring::Keyring};
+pub use request::JobId;
+pub use runtime_api::{RuntimeApiError, serve};
+pub use s3::{
+    S3,
+    bucket::Bucket,
+    failure::{Failure, FailureKind},
+};
+pub use settings::{InvalidSettings, SetBy, Settings, VARIABLES};
+pub use status_file::{State, StatusFile};

@@ -1,8 +1,8 @@
 //! Every limit and deadline, in one place, each with the reason for its value.
 //!
 //! They are constants, not settings: each follows from what Lambda, the gateways or S3 do, and
-//! an operator has nothing to gain by turning one. What an operator would turn is in
-//! [`Settings`](crate::Settings).
+//! an operator has nothing to gain by turning one. What an operator would turn is a setting. How
+//! much a front door passes on is said where the door is.
 
 use std::time::Duration;
 
@@ -18,12 +18,23 @@ pub const DEADLINE_RESERVE: Duration = Duration::from_millis(500);
 /// three full attempts.
 pub const PROBE_BUDGET: Duration = Duration::from_secs(2);
 
+/// Failures of the Runtime API in a row after which the process ends. With the pauses between them
+/// that is a second, and a new environment is there soon after.
+pub const RUNTIME_API_ATTEMPTS: u32 = 5;
+
+/// Pause after the first such failure; it grows by itself with each further one.
+pub const RUNTIME_API_PAUSE: Duration = Duration::from_millis(100);
+
 /// TCP connect and TLS handshake. Within a region they take single-digit milliseconds; half a
 /// second means a lost packet or a dead address, and another try is likelier to get through.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// One attempt at an object, from request to the last byte of the body.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// What an attempt may take beyond its time-out. Lambda may have frozen the environment until after
+/// it; what has arrived by then is read within a few milliseconds and still counts.
+pub const THAW: Duration = Duration::from_millis(50);
 
 /// Attempts at one object, the first included.
 pub const ATTEMPTS: u32 = 3;
@@ -40,7 +51,7 @@ pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 pub const MAX_REQUEST_BODY: usize = 16 * 1024;
 
 /// Largest status file that is read. Answering one takes the process to 52 MB of resident memory,
-/// far from the template's 256 MB; what is larger is no status any more.
+/// far from the template's 256 MB. A larger file is a result, not a status.
 pub const MAX_STATUS_FILE: u64 = 32 * 1024 * 1024;
 
 /// Largest part of S3's error documents that is read. They have some 300 bytes.
@@ -49,15 +60,12 @@ pub const MAX_S3_ERROR: u64 = 16 * 1024;
 /// Largest payload Lambda accepts from a function: 6 MB and a bit, as its own error states.
 pub const MAX_LAMBDA_PAYLOAD: usize = 6_291_556;
 
-/// Largest payload an Application Load Balancer accepts from a function: 1 MB.
-pub const MAX_ALB_PAYLOAD: usize = 1_048_576;
-
-/// Room left in a payload for all that is not the body: status, headers (twice, for a load
+/// Part of a payload that is kept free for everything but the body: status, headers (twice, for a load
 /// balancer), member names. They come to less than 1 KiB.
 pub const PAYLOAD_OVERHEAD: usize = 2 * 1024;
 
-/// Envelopes from this size on are compressed for callers who accept it: below, a response fits
-/// a few packets anyway and compressing costs more than it saves.
+/// Envelopes from this size on are compressed for callers who accept it. Smaller ones fit a few
+/// packets anyway, and compressing them costs more than it saves.
 pub const GZIP_FROM: usize = 8 * 1024;
 
 /// Bounds of the `retry-after` header for an unfinished job, in seconds.
@@ -75,11 +83,24 @@ pub const KEYRING_FRESH: Duration = Duration::from_mins(1);
 /// ride out an S3 incident or a bad upload, short enough that a revocation is not lost in one.
 pub const KEYRING_GRACE: Duration = Duration::from_mins(15);
 
-/// Pause after a failed refresh before the next: an S3 outage must not slow every request down.
+/// From the start of a refresh that failed to the start of the next.
 pub const KEYRING_RETRY: Duration = Duration::from_secs(5);
 
-/// What a refresh may take of a request's budget; the rest is left for the status file.
-pub const KEYRING_REFRESH_BUDGET: Duration = Duration::from_secs(2);
+/// Longest time that a request waits for a refresh while the last good keyring is still in force.
+/// S3 answers most reads in a tenth of it. Only requests that come within this time of the start of
+/// a refresh wait at all.
+pub const KEYRING_PATIENCE: Duration = Duration::from_millis(250);
+
+/// Longest time that a request waits for a refresh once the last good keyring may no longer be
+/// trusted; the rest of its budget is left for the status file.
+pub const KEYRING_STALE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// One attempt of a refresh. It goes on behind the requests, so it may take longer than a status
+/// file: a slow S3 should not cost the operator a revocation.
+pub const KEYRING_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Failed refreshes are logged at most this often.
+pub const KEYRING_REPORT_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Largest keyring document: some 50,000 keys.
 pub const MAX_KEYRING: u64 = 8 * 1024 * 1024;

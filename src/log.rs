@@ -1,8 +1,7 @@
 //! What the operator sees: JSON lines on stdout, one for each request.
 //!
 //! Lambda's JSON log format takes such lines as they are. Neither status files nor keys are ever
-//! written; of this program's dependencies only warnings and errors are, because their finer
-//! levels print payloads.
+//! written. Dependencies log warnings and errors only, because their finer levels print payloads.
 
 use std::time::Duration;
 
@@ -10,9 +9,9 @@ use tracing::{Subscriber, field::display, level_filters::LevelFilter};
 use tracing_subscriber::{filter::Targets, fmt, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{
-    error::{Cause, chain},
+    cause::{Cause, chain},
     request::JobId,
-    s3::Effort,
+    s3::ReadStats,
 };
 
 /// Starts logging to stdout, panics included. Only the first call of a process has an effect.
@@ -46,30 +45,31 @@ where
 }
 
 /// A request's log line, filled in as the request goes its way.
-pub struct RequestLine<'a> {
-    /// Lambda's id of the invocation.
-    pub request_id: &'a str,
-    /// Whether it is the first of its environment.
-    pub cold: bool,
+pub(crate) struct RequestLine<'a> {
+    pub(crate) request_id: &'a str,
+    /// X-Ray's id of the trace.
+    pub(crate) trace_id: Option<&'a str>,
+    /// Whether it is the first request of its environment.
+    pub(crate) cold: bool,
     /// The route, once it is known to be one.
-    pub route: Option<&'static str>,
+    pub(crate) route: Option<&'static str>,
     /// The name of the accepted key.
-    pub key: Option<Box<str>>,
-    /// The job asked about.
-    pub job_id: Option<JobId>,
+    pub(crate) key: Option<Box<str>>,
+    pub(crate) job_id: Option<JobId>,
     /// What reading the status file took.
-    pub s3: Effort,
+    pub(crate) s3: ReadStats,
     /// The status file's size.
-    pub bytes: Option<usize>,
+    pub(crate) bytes: Option<usize>,
 }
 
 impl RequestLine<'_> {
     /// Writes the line: at INFO, or at ERROR for a 500 and WARN for a 429.
-    pub fn write(&self, outcome: &str, status: u16, run_time: Duration, cause: Option<&Cause>) {
+    pub(crate) fn write(&self, outcome: &str, status: u16, run_time: Duration, cause: Option<&Cause>) {
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
                     request_id = self.request_id,
+                    xray_trace_id = self.trace_id,
                     route = self.route,
                     key = self.key.as_deref(),
                     job_id = self.job_id.map(display),

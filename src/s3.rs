@@ -1,20 +1,22 @@
 //! S3, read one whole object at a time: the client, its deadlines and attempts.
 //!
-//! The SDK says where a bucket is (`s3/bucket.rs`) and signs (`s3/request.rs`); its `Client` is not
-//! used. What that does around each request anew (endpoint rules, identity cache, interceptors,
-//! retry tokens) was most of a warm poll, and its timeouts and retries end where the body begins.
-//! Here a deadline covers the request *and* the body: a body that stalls, is cut off or arrives
-//! damaged is a failed attempt like any other. All of it is idempotent reads. What each failure
-//! means is in the table of [`Kind::meaning`]; how long everything may take is in
+//! The SDK says where a bucket is (`s3/bucket.rs`) and signs (`s3/request.rs`). Its `Client` is not
+//! used. Most of a warm poll was what it does anew around each request: endpoint rules, identity
+//! cache, interceptors, retry tokens. Its timeouts and retries also end where the body begins. Here
+//! a deadline covers the request *and* the body: a body that stalls, is cut off or arrives damaged
+//! is a failed attempt like any other. Every request is a read, so every one may be repeated. What
+//! each failure means is in the table of `s3/failure.rs`. How long everything may take is in
 //! [`limits`](crate::limits).
 
-mod bucket;
+pub(crate) mod bucket;
 mod checksum;
-mod failure;
-mod refusal;
+mod error_document;
+pub(crate) mod failure;
 mod request;
+pub(crate) mod trust_store;
 
 use std::{
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -23,31 +25,27 @@ use aws_sdk_s3::{
     config::{ProvideCredentials, SharedCredentialsProvider},
     primitives::{DateTime, DateTimeFormat},
 };
-use http_body_util::{BodyExt, Empty};
-use hyper::{
-    Uri,
-    body::{Body, Bytes, Incoming},
+use http::{
+    StatusCode, Uri,
     header::{self, HeaderName},
 };
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
-use rustls::ClientConfig;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::{
     net::TcpStream,
     time::{sleep, timeout},
 };
 use tower::{BoxError, timeout::Timeout, util::BoxCloneSyncService};
 
-pub use bucket::Bucket;
-use checksum::Checksum;
-pub use failure::{Failure, Kind, Meaning};
-
 use crate::{
-    Settings,
-    limits::{ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, MAX_S3_ERROR, POOL_IDLE_TIMEOUT},
+    limits::{ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, MAX_S3_ERROR, POOL_IDLE_TIMEOUT, THAW},
+    s3::{bucket::Bucket, checksum::Checksum, failure::Failure, request::signed},
 };
 
 /// S3, as this function reads it. Cheap to clone; all clones share one connection pool and one
@@ -62,49 +60,51 @@ pub struct S3 {
 type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
 /// One object to read.
-pub struct Get<'a> {
-    /// Where it is.
-    pub bucket: &'a Bucket,
-    /// Its key.
-    pub key: String,
-    /// The version at hand, if any: S3 answers [`Kind::NotModified`] while it is current.
-    pub etag: Option<&'a str>,
-    /// Larger objects are refused, before they are downloaded if S3 says how large they are.
-    pub max_bytes: u64,
+pub(crate) struct Get<'a> {
+    pub(crate) bucket: &'a Bucket,
+    pub(crate) key: String,
+    /// Larger objects are refused. If S3 says how large an object is, it is not even downloaded.
+    pub(crate) max_bytes: u64,
+    /// What one attempt may take, from the request to the last byte of the body.
+    pub(crate) attempt_timeout: Duration,
 }
 
 /// An object, read whole.
-pub struct Object {
+pub(crate) struct Object {
     /// Its content, checked against S3's checksum where it has one.
-    pub bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Its version.
-    pub etag: Option<String>,
+    pub(crate) etag: Option<String>,
     /// When it was written.
-    pub last_modified: Option<SystemTime>,
+    pub(crate) last_modified: Option<SystemTime>,
 }
 
-/// What reading took so far. It is filled in as things happen, so that it is there even when the
+/// What a read took so far. It is filled in as things happen, so that it is there even when the
 /// request's time runs out in between.
 #[derive(Default)]
-pub struct Effort {
+pub(crate) struct ReadStats {
     /// Attempts begun.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
     /// Time spent in them and between them.
-    pub time: Duration,
+    pub(crate) time: Duration,
     /// Why the last failed attempt failed.
-    pub last_failure: Option<Failure>,
+    pub(crate) last_failure: Option<Failure>,
 }
 
 impl S3 {
-    /// A client with the trust store of `settings` that keeps a connection for each request that
-    /// may be under way at a time. Nothing is connected yet.
+    /// A client that trusts `roots` and keeps up to `max_idle` idle connections to each host: one
+    /// for each request that may be under way at a time. Nothing is connected yet.
     ///
     /// # Errors
     /// TLS can't be set up.
-    pub fn new(settings: &Settings, credentials: impl ProvideCredentials + 'static) -> Result<Self, rustls::Error> {
+    pub fn new(
+        roots: Arc<RootCertStore>,
+        max_idle: usize,
+        credentials: impl ProvideCredentials + 'static,
+    ) -> Result<Self, rustls::Error> {
         let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(Arc::clone(&settings.trust_store.roots))
+            .with_root_certificates(roots)
             .with_no_client_auth();
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
@@ -113,57 +113,72 @@ impl S3 {
         let http = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .pool_max_idle_per_host(settings.concurrency.get())
+            .pool_max_idle_per_host(max_idle)
             .build(connector);
         Ok(Self { http, credentials: SharedCredentialsProvider::new(credentials) })
     }
 
-    /// Reads one object, in up to [`ATTEMPTS`] attempts.
-    ///
-    /// # Errors
-    /// What the last attempt failed with.
-    pub async fn get(&self, get: &Get<'_>, effort: &mut Effort) -> Result<Object, Failure> {
+    /// Reads one object, in up to [`ATTEMPTS`] attempts. The error is the last attempt's.
+    pub(crate) async fn get(&self, get: &Get<'_>, stats: &mut ReadStats) -> Result<Object, Failure> {
+        let object = self.get_if_changed(get, None, stats).await?;
+        object.ok_or_else(|| Failure::refused(StatusCode::NOT_MODIFIED, &[])) // S3 was not asked for that
+    }
+
+    /// Reads one object like [`get`](Self::get), unless its version is `etag`: then it is `None`.
+    pub(crate) async fn get_if_changed(
+        &self,
+        get: &Get<'_>,
+        etag: Option<&str>,
+        stats: &mut ReadStats,
+    ) -> Result<Option<Object>, Failure> {
         let started = Instant::now();
         loop {
-            effort.attempts += 1;
-            let attempt = timeout(ATTEMPT_TIMEOUT, self.attempt(get)).await;
-            effort.time = started.elapsed();
-            match attempt.unwrap_or_else(|elapsed| Err(Failure::timed_out(elapsed))) {
-                Err(failure) if failure.kind.meaning().retried && effort.attempts < ATTEMPTS => {
-                    effort.last_failure = Some(failure);
-                    sleep(BACKOFF.mul_f64(fastrand::f64()) * 2u32.pow(effort.attempts - 1)).await;
+            stats.attempts += 1;
+            let mut attempt = pin!(self.attempt(get, etag));
+            let outcome = match timeout(get.attempt_timeout, &mut attempt).await {
+                Err(_elapsed) => timeout(THAW, attempt).await,
+                outcome => outcome,
+            };
+            stats.time = started.elapsed();
+            match outcome.unwrap_or_else(|elapsed| Err(elapsed.into())) {
+                Err(failure) if failure.kind.row().retried && stats.attempts < ATTEMPTS => {
+                    stats.last_failure = Some(failure);
+                    sleep(BACKOFF.mul_f64(fastrand::f64()) * 2u32.pow(stats.attempts - 1)).await;
                 }
                 outcome => return outcome,
             }
         }
     }
 
-    async fn attempt(&self, get: &Get<'_>) -> Result<Object, Failure> {
+    async fn attempt(&self, get: &Get<'_>, etag: Option<&str>) -> Result<Option<Object>, Failure> {
         let credentials = self.credentials.provide_credentials().await.map_err(Failure::no_credentials)?;
-        let request = request::signed(get, credentials, SystemTime::now())?;
+        let request = signed(get.bucket, &get.key, etag, credentials, SystemTime::now())?;
         let (head, body) = self.http.request(request).await?.into_parts();
+        if head.status == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
         if !head.status.is_success() {
             // An answer without a readable body still has a status.
-            let body = read(body, MAX_S3_ERROR).await.unwrap_or_default();
+            let body = collect(body, MAX_S3_ERROR).await.unwrap_or_default();
             return Err(Failure::refused(head.status, &body));
         }
-        let bytes = read(body, get.max_bytes).await?;
+        let bytes = collect(body, get.max_bytes).await?;
         if let Some(checksum) = Checksum::of(&head.headers) {
-            checksum.verify(&bytes).map_err(Failure::damaged)?;
+            checksum.verify(&bytes)?;
         }
         let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
-        Ok(Object {
+        Ok(Some(Object {
             bytes,
             etag: text(header::ETAG).map(Into::into),
             last_modified: text(header::LAST_MODIFIED)
                 .and_then(|text| DateTime::from_str(text, DateTimeFormat::HttpDate).ok())
                 .and_then(|time| SystemTime::try_from(time).ok()),
-        })
+        }))
     }
 }
 
 /// A body of at most `max` bytes. hyper makes sure that it is as long as announced.
-async fn read(mut body: Incoming, max: u64) -> Result<Vec<u8>, Failure> {
+async fn collect(mut body: Incoming, max: u64) -> Result<Vec<u8>, Failure> {
     let announced = body.size_hint().lower();
     if announced > max {
         return Err(Failure::too_large(announced, max));

@@ -1,34 +1,112 @@
 //! The environment, read once at start-up.
 //!
-//! Every variable that is missing or malformed is reported in one go, by name and never with its
-//! value, so that an operator mends all of them with one deploy. Unset and empty are the same:
-//! templates pass empty strings for what is left out.
+//! All variables that are missing or malformed are reported at once, by name and never with their
+//! values, so that an operator mends all of them with one deploy. An empty variable counts as
+//! unset: templates pass empty strings for what is left out.
 
-use std::{fmt, fs, num::NonZero, sync::Arc};
+use std::{fmt, num::NonZero};
 
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
 use tracing::level_filters::LevelFilter;
 
 use crate::{
-    keyring::{Keyring, Source},
-    s3::Bucket,
+    keyring::{live::Source, ring::Keyring},
+    s3::{bucket::Bucket, trust_store::TrustStore},
 };
 
-/// Amazon's root authorities: all that S3's certificates are issued under. `amazon-roots.md`
-/// says where they come from. Parsing a system's whole store would take 0.5 ms of CPU at start-up.
-const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
+/// A variable of the environment.
+pub struct Variable {
+    /// Its names. The first that is set counts.
+    pub names: &'static [&'static str],
+    /// Who sets it.
+    pub set_by: SetBy,
+    /// What it says, in Markdown.
+    pub meaning: &'static str,
+}
 
-/// What an operator sets. See the table in the crate's documentation.
+/// Who sets a variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetBy {
+    /// The operator must.
+    Operator,
+    /// The operator may.
+    OperatorIfNeeded,
+    /// Lambda does.
+    Lambda,
+    /// Lambda does on Managed Instances.
+    ManagedInstances,
+}
+
+const JOBS_BUCKET: Variable =
+    Variable { names: &["JOBS_BUCKET"], set_by: SetBy::Operator, meaning: "bucket of the status files" };
+const JOBS_PREFIX: Variable = Variable {
+    names: &["JOBS_PREFIX"],
+    set_by: SetBy::OperatorIfNeeded,
+    meaning: "what every status file's key begins with, such as `jobs/`",
+};
+const API_KEYS: Variable = Variable {
+    names: &["API_KEYS"],
+    set_by: SetBy::Operator,
+    meaning: "the keyring: its document, or `s3://bucket/key`",
+};
+const LOG_LEVEL: Variable = Variable {
+    names: &["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"],
+    set_by: SetBy::OperatorIfNeeded,
+    meaning: "`TRACE` to `ERROR`, or `OFF`; `INFO` if neither is set",
+};
+const ENDPOINT: Variable = Variable {
+    names: &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"],
+    set_by: SetBy::OperatorIfNeeded,
+    meaning: "another S3, addressed path-style: MinIO, moto, LocalStack",
+};
+const TRUST_STORE: Variable = Variable {
+    names: &["AWS_CA_BUNDLE"],
+    set_by: SetBy::OperatorIfNeeded,
+    meaning: "PEM file of root certificates to trust instead of Amazon's",
+};
+const REGION: Variable = Variable {
+    names: &["AWS_REGION", "AWS_DEFAULT_REGION"],
+    set_by: SetBy::Lambda,
+    meaning: "region of the function and its buckets",
+};
+const CREDENTIALS: Variable = Variable {
+    names: &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"],
+    set_by: SetBy::Lambda,
+    meaning: "credentials of the function's role; all of them count",
+};
+const CONCURRENCY: Variable = Variable {
+    names: &["AWS_LAMBDA_MAX_CONCURRENCY"],
+    set_by: SetBy::ManagedInstances,
+    meaning: "invocations that Lambda sends to an environment at a time",
+};
+
+const INITIALIZATION: Variable = Variable {
+    names: &["AWS_LAMBDA_INITIALIZATION_TYPE"],
+    set_by: SetBy::Lambda,
+    meaning: "how the environment is made; `snap-start` is refused",
+};
+
+/// Every variable that the function reads.
+pub const VARIABLES: [Variable; 10] = [
+    JOBS_BUCKET,
+    JOBS_PREFIX,
+    API_KEYS,
+    LOG_LEVEL,
+    ENDPOINT,
+    TRUST_STORE,
+    REGION,
+    CREDENTIALS,
+    CONCURRENCY,
+    INITIALIZATION,
+];
+
+/// What an operator sets.
 pub struct Settings {
     /// Bucket of the status files.
     pub jobs_bucket: Bucket,
     /// What every status file's key begins with; may be empty.
     pub jobs_prefix: String,
     /// Where the keyring is.
-    pub api_keys: Source,
+    pub(crate) api_keys: Source,
     /// Who may vouch for S3's certificate.
     pub trust_store: TrustStore,
     /// Invocations that Lambda sends to this environment at a time: 1 unless the function runs on
@@ -38,19 +116,11 @@ pub struct Settings {
     pub log: LevelFilter,
 }
 
-/// Root certificates.
-pub struct TrustStore {
-    /// Where they come from, for the start-up log line.
-    pub name: &'static str,
-    /// Each of them usable.
-    pub roots: Arc<RootCertStore>,
-}
-
-/// Everything wrong with the environment, each fault naming its variable.
+/// Everything that is wrong with the environment, each fault with its variable's name.
 #[derive(Debug, thiserror::Error)]
-pub struct Faults(Vec<String>);
+pub struct InvalidSettings(Vec<String>);
 
-impl fmt::Display for Faults {
+impl fmt::Display for InvalidSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot start: {}", self.0.join("; "))
     }
@@ -61,63 +131,58 @@ impl Settings {
     ///
     /// # Errors
     /// All faults at once.
-    pub fn from_env() -> Result<Self, Faults> {
-        Self::read(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    pub fn from_env() -> Result<Self, InvalidSettings> {
+        Self::from_variables(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
     }
 
-    /// Reads settings from `variable`, which gives a variable's value by its name.
+    /// Reads settings from `value_of`, which gives a variable's value by its name.
     ///
     /// # Errors
     /// All faults at once.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Faults> {
-        let mut reader = Reader { variable, faults: Vec::new() };
-        let region =
-            reader.required(&["AWS_REGION", "AWS_DEFAULT_REGION"], "a region such as eu-central-1", parse_region);
-        let endpoint = reader.optional(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"], parse_endpoint);
+    pub fn from_variables(value_of: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSettings> {
+        let mut reader = Reader { value_of, faults: Vec::new() };
+        let region = reader.required(&REGION, "a region such as eu-central-1", parse_region);
+        let endpoint = reader.optional(&ENDPOINT, parse_endpoint);
         let bucket = |name: &str| parse_bucket(name, &region, endpoint.as_deref());
         let settings = Self {
-            jobs_bucket: reader.required(&["JOBS_BUCKET"], "the bucket of the status files", bucket),
-            jobs_prefix: reader.optional(&["JOBS_PREFIX"], parse_prefix).unwrap_or_default(),
-            api_keys: reader.required(&["API_KEYS"], "a keyring document or s3://bucket/key", |value| {
-                parse_api_keys(value, bucket)
-            }),
-            trust_store: reader.optional(&["AWS_CA_BUNDLE"], parse_trust_store).unwrap_or_default(),
-            concurrency: reader
-                .optional(&["AWS_LAMBDA_MAX_CONCURRENCY"], parse_concurrency)
-                .unwrap_or(NonZero::<usize>::MIN),
-            log: reader.optional(&["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"], parse_log).unwrap_or(LevelFilter::INFO),
+            jobs_bucket: reader.required(&JOBS_BUCKET, "the bucket of the status files", bucket),
+            jobs_prefix: reader.optional(&JOBS_PREFIX, parse_prefix).unwrap_or_default(),
+            api_keys: reader
+                .required(&API_KEYS, "a keyring document or s3://bucket/key", |value| parse_api_keys(value, bucket)),
+            trust_store: reader.optional(&TRUST_STORE, parse_trust_store).unwrap_or_default(),
+            concurrency: reader.optional(&CONCURRENCY, parse_concurrency).unwrap_or(NonZero::<usize>::MIN),
+            log: reader.optional(&LOG_LEVEL, parse_log_level).unwrap_or(LevelFilter::INFO),
         };
-        if reader.faults.is_empty() { Ok(settings) } else { Err(Faults(reader.faults)) }
-    }
-}
-
-impl Default for TrustStore {
-    fn default() -> Self {
-        // Every one of them is good, says a test.
-        Self { name: "amazon", roots: parse_roots(AMAZON_ROOTS).unwrap_or_else(|_| RootCertStore::empty().into()) }
+        let _ = reader.optional(&INITIALIZATION, refuse_snap_start);
+        if reader.faults.is_empty() { Ok(settings) } else { Err(InvalidSettings(reader.faults)) }
     }
 }
 
 struct Reader<F> {
-    variable: F,
+    value_of: F,
     faults: Vec<String>,
 }
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
-    /// The first of `names` that is set, parsed; a fault and a placeholder if none can be had.
-    fn required<T: Default>(&mut self, names: &[&str], what: &str, parse: impl Fn(&str) -> Result<T, String>) -> T {
+    /// The variable, parsed. If it is unset or malformed, that is a fault, and the value a placeholder.
+    fn required<T: Default>(
+        &mut self,
+        variable: &Variable,
+        what: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> T {
         let known = self.faults.len();
-        self.optional(names, parse).unwrap_or_else(|| {
+        self.optional(variable, parse).unwrap_or_else(|| {
             if self.faults.len() == known {
-                self.faults.push(format!("{} is not set: it takes {what}", names.join(" or ")));
+                self.faults.push(format!("{} is not set: it takes {what}", variable.names.join(" or ")));
             }
             T::default()
         })
     }
 
-    fn optional<T>(&mut self, names: &[&str], parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let (name, value) = names.iter().find_map(|name| {
-            let value = (self.variable)(name)?;
+    fn optional<T>(&mut self, variable: &Variable, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let (name, value) = variable.names.iter().find_map(|name| {
+            let value = (self.value_of)(name)?;
             (!value.is_empty()).then_some((name, value))
         })?;
         parse(&value).map_err(|fault| self.faults.push(format!("{name} {fault}"))).ok()
@@ -131,7 +196,7 @@ fn parse_bucket(name: &str, region: &str, endpoint: Option<&str>) -> Result<Buck
     if region.is_empty() {
         return Ok(Bucket::default()); // that is a fault of its own
     }
-    Bucket::find(name, region, endpoint).ok_or_else(|| {
+    Bucket::resolve(name, region, endpoint).ok_or_else(|| {
         "is not a bucket or access point that can be read (no directory bucket, no multi-region access point)".into()
     })
 }
@@ -160,37 +225,32 @@ fn parse_region(value: &str) -> Result<String, String> {
 }
 
 fn parse_endpoint(value: &str) -> Result<String, String> {
-    let url: Option<lambda_http::http::Uri> = value.parse().ok();
-    let is_http = |url: &lambda_http::http::Uri| matches!(url.scheme_str(), Some("http" | "https"));
-    if url.is_some_and(|url| is_http(&url)) {
-        Ok(value.into())
-    } else {
-        Err("is not a URL such as http://localhost:9001".into())
+    let url: Option<http::Uri> = value.parse().ok();
+    let Some(url) = url.filter(|url| matches!(url.scheme_str(), Some("http" | "https"))) else {
+        return Err("is not a URL such as http://localhost:9001".into());
+    };
+    if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err("has a user name or a password: credentials have variables of their own".into());
     }
+    // The SDK's rules put the bucket's name right behind it.
+    Ok(format!("{}/", value.trim_end_matches('/')))
 }
 
 fn parse_trust_store(path: &str) -> Result<TrustStore, String> {
-    let pem = fs::read(path).map_err(|error| format!("cannot be read: {}", error.kind()))?;
-    Ok(TrustStore { name: "AWS_CA_BUNDLE", roots: parse_roots(&pem)? })
-}
-
-fn parse_roots(pem: &[u8]) -> Result<Arc<RootCertStore>, String> {
-    let mut roots = RootCertStore::empty();
-    for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
-        let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
-        added.ok_or_else(|| format!("has an unusable certificate (number {})", index + 1))?;
-    }
-    if roots.is_empty() {
-        return Err("has no certificate: it takes the path of a PEM file".into());
-    }
-    Ok(roots.into())
+    TrustStore::from_file(path).map_err(|error| error.to_string())
 }
 
 fn parse_concurrency(value: &str) -> Result<NonZero<usize>, String> {
     value.parse().map_err(|_| "is not a number of invocations: it takes 1 or more".into())
 }
 
-fn parse_log(value: &str) -> Result<LevelFilter, String> {
+/// A snapshot would give every environment the same `queue_id`, and `SnapStart` hands credentials over
+/// in a way that this function does not read.
+fn refuse_snap_start(value: &str) -> Result<(), String> {
+    if value == "snap-start" { Err("is snap-start: SnapStart is not supported, switch it off".into()) } else { Ok(()) }
+}
+
+fn parse_log_level(value: &str) -> Result<LevelFilter, String> {
     match value {
         "FATAL" => Ok(LevelFilter::ERROR), // one of Lambda's levels, not of Rust's
         value => {

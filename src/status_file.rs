@@ -1,7 +1,7 @@
 //! A status file: what a worker wrote about its job, passed on byte for byte.
 //!
-//! It is only *checked*: that it is one well-formed JSON object in UTF-8, and what its top-level
-//! `job_status` says. Nothing is rebuilt, so numbers keep their digits, members their order and
+//! It is only *checked*: it must be one well-formed JSON object in UTF-8. Its top-level
+//! `job_status` is noted. Nothing is rebuilt, so numbers keep their digits, members their order and
 //! duplicates, escapes their spelling. The check skips values without building them and without
 //! recursion, so neither size nor depth of nesting can hurt.
 
@@ -17,11 +17,11 @@ use crate::{json::string, limits::RETRY_AFTER_SECONDS};
 
 /// A checked status file.
 pub struct StatusFile {
-    /// The file's text: one JSON object. A byte order mark in front is not part of it (RFC 8259,
-    /// section 8.1) and left out; white space is kept.
+    /// The file's text: one JSON object. White space is kept. A byte order mark in front is left
+    /// out, because it is not part of a JSON text (RFC 8259, section 8.1).
     pub text: String,
-    /// What the top-level `job_status` says. Given more than once, the last one counts, as for
-    /// most JSON readers.
+    /// What the top-level `job_status` says. If it is there more than once, the last one counts,
+    /// as for most JSON readers.
     pub state: State,
     /// When the worker last wrote the file, by S3's `Last-Modified`.
     pub last_modified: Option<SystemTime>,
@@ -40,20 +40,20 @@ pub enum State {
     Done,
     /// Given up.
     Failed,
-    /// Anything else, or nothing: passed on like the others, never a reason to poll again.
+    /// Anything else, or nothing. It is passed on like the others, and is no reason to poll again.
     Other,
 }
 
 /// Why a file can't be passed on.
 #[derive(Debug, thiserror::Error)]
 pub enum Malformed {
-    /// No bytes, or nothing but white space.
+    /// It has no bytes, or nothing but white space.
     #[error("it is empty")]
     Empty,
     /// Some bytes are not UTF-8.
     #[error("it is not UTF-8")]
     NotUtf8(#[source] std::str::Utf8Error),
-    /// Not one JSON object: cut off, malformed, another kind of value, or followed by more.
+    /// It is cut off, malformed, another kind of value, or followed by more.
     #[error("it is not one JSON object")]
     NotAnObject(#[source] serde_json::Error),
 }
@@ -62,7 +62,7 @@ impl StatusFile {
     /// Checks the bytes of a status file.
     ///
     /// # Errors
-    /// [`Malformed`], without the file's content.
+    /// What is wrong with them, without the content.
     pub fn check(bytes: Vec<u8>, last_modified: Option<SystemTime>) -> Result<Self, Malformed> {
         let mut text = String::from_utf8(bytes).map_err(|error| Malformed::NotUtf8(error.utf8_error()))?;
         if text.starts_with('\u{feff}') {
@@ -76,8 +76,8 @@ impl StatusFile {
     }
 
     /// How long the caller should wait before the next poll, in whole seconds: a tenth of the
-    /// file's age within [`RETRY_AFTER_SECONDS`], so that a young job is polled often and an old
-    /// one rarely. `None` for a job that is not going to change.
+    /// file's age within [`RETRY_AFTER_SECONDS`]. So a young job is polled often and an old one
+    /// rarely. `None` for a job that is not going to change.
     #[must_use]
     pub fn retry_after(&self, now: SystemTime) -> Option<u64> {
         matches!(self.state, State::Queued | State::Running | State::Submitted).then(|| {

@@ -1,5 +1,5 @@
-//! Many polls at once in one environment, as on Lambda Managed Instances: S3 answers after 15 ms,
-//! so that an environment is mostly waiting, and every answer is checked to be about its job.
+//! Many polls at once in one environment, as on Lambda Managed Instances. S3 answers after 15 ms, so
+//! that an environment mostly waits, and every answer is checked to be about its job.
 
 use std::{
     sync::Arc,
@@ -7,19 +7,24 @@ use std::{
 };
 
 use local::samples::DONE;
+use testbed::{
+    fault_s3::{Act, FaultS3, job_id, object},
+    lambda::Function,
+};
 use uuid::Uuid;
 
 use crate::{
-    EVENT, Program, S3, Samples, command, environment,
-    fault_s3::{Act, FaultS3, job_id, object},
-    lambda::Function,
-    peak_rss, process_cpu,
+    EVENT,
+    process::{cpu, peak_rss},
+    program::Program,
+    s3::S3,
+    samples::Samples,
 };
 
 const S3_TIME: Duration = Duration::from_millis(15);
 
-/// Prints the table.
-pub async fn run(short: bool) {
+/// Measures every number of callers and prints the table.
+pub async fn measure_all(short: bool) {
     println!("\nMany polls at once in one environment, S3 answers after {} ms:\n", S3_TIME.as_millis());
     println!("| at once | runtime | polls/s | of the ceiling | p50 | p90 | p99 | CPU a poll | peak RSS |");
     println!("|--:|---|--:|--:|--:|--:|--:|--:|--:|");
@@ -30,23 +35,22 @@ pub async fn run(short: bool) {
     }
 }
 
-/// A row: so many callers, each polling again as soon as it is answered, and an environment that
-/// is sent up to `limit` invocations at a time.
+/// Prints a row: `calls` callers, each of which polls again as soon as it is answered, and an
+/// environment that is sent up to `limit` invocations at a time.
 async fn measure(calls: u32, limit: u32, rounds: u32) {
     let server = FaultS3::start().await;
     server.always_by(|head| {
         let job_id = job_id(head);
         Act::Late(S3_TIME, object(format!(r#"{{"job_status":"done","job_id":"{job_id}","text":"{:900}"}}"#, "")))
     });
-    let s3 = S3 { url: server.url(), server };
-    let mut environment = environment(&s3, None);
-    environment.insert("AWS_LAMBDA_MAX_CONCURRENCY", limit.to_string());
-    let function = Arc::new(Function::start_command(command(Program::Ours), &environment).await);
+    let mut variables = S3::of(server).variables();
+    variables.insert("AWS_LAMBDA_MAX_CONCURRENCY", limit.to_string());
+    let function = Arc::new(Function::start(Program::Ours.command(), &variables).await);
     poll(&function, calls, 5).await;
 
-    let (cpu, started) = (process_cpu(function.pid()), Instant::now());
+    let (before, started) = (cpu(function.pid()), Instant::now());
     let took = poll(&function, calls, rounds).await;
-    let (cpu, elapsed) = (process_cpu(function.pid()) - cpu, started.elapsed());
+    let (cpu, elapsed) = (cpu(function.pid()) - before, started.elapsed());
     let rate = f64::from(calls * rounds) / elapsed.as_secs_f64();
     println!(
         "| {calls} | {} | {rate:.0} | {:.0} % | {:.1} ms | {:.1} ms | {:.1} ms | {:.3} ms | {:.1} MB |",
@@ -69,11 +73,11 @@ async fn poll(function: &Arc<Function>, callers: u32, rounds: u32) -> Samples {
                 let mut took = Vec::new();
                 for _ in 0..rounds {
                     let job_id = Uuid::new_v4().to_string();
-                    let answered = function.invoke(EVENT.replace(DONE, &job_id)).await;
-                    took.push(answered.took.as_secs_f64() * 1e3);
-                    let payload = String::from_utf8_lossy(&answered.payload.unwrap()).into_owned();
+                    let answer = function.invoke(EVENT.replace(DONE, &job_id)).await;
+                    took.push(answer.took.as_secs_f64() * 1e3);
+                    let payload = String::from_utf8_lossy(&answer.payload.unwrap()).into_owned();
                     assert_eq!(payload.matches(&job_id).count(), 2, "the envelope and the status file name the job");
-                    assert!(payload.contains(&answered.request_id), "the answer is this request's");
+                    assert!(payload.contains(&answer.request_id), "the answer is this request's");
                 }
                 took
             })

@@ -1,5 +1,5 @@
 //! The floor: a bare blocking loop over the same sockets that fetches and echoes, without parsing,
-//! signing or logging. Nothing that speaks these protocols can take less.
+//! signing or logging. No program that talks to both servers can take less.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -12,10 +12,10 @@ pub fn run() -> std::io::Result<()> {
     let mut s3 = connect(std::env::var("AWS_ENDPOINT_URL_S3").unwrap().trim_start_matches("http://"))?;
     loop {
         api.get_mut().write_all(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nhost: x\r\n\r\n")?;
-        let (head, _event) = read(&mut api)?;
+        let (head, _event) = read_message(&mut api)?;
         let request_id = header(&head, "lambda-runtime-aws-request-id: ");
         s3.get_mut().write_all(b"GET /jobs/e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7.json HTTP/1.1\r\nhost: x\r\n\r\n")?;
-        let (_, status) = read(&mut s3)?;
+        let (_, status) = read_message(&mut s3)?;
         let mut answer = format!(
             "POST /2018-06-01/runtime/invocation/{request_id}/response HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n",
             status.len()
@@ -23,7 +23,7 @@ pub fn run() -> std::io::Result<()> {
         .into_bytes();
         answer.extend_from_slice(&status);
         api.get_mut().write_all(&answer)?;
-        read(&mut api)?;
+        read_message(&mut api)?;
     }
 }
 
@@ -33,7 +33,7 @@ fn connect(address: &str) -> std::io::Result<BufReader<TcpStream>> {
     Ok(BufReader::with_capacity(64 * 1024, stream))
 }
 
-fn read(stream: &mut BufReader<TcpStream>) -> std::io::Result<(String, Vec<u8>)> {
+fn read_message(stream: &mut BufReader<TcpStream>) -> std::io::Result<(String, Vec<u8>)> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if stream.read_line(&mut head)? == 0 {

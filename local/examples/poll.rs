@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 enum Error {
     /// The job is over, and failed.
     JobFailed(String),
-    /// How the job ends is not to be had, in time or at all.
+    /// There is no result, or none in time.
     NoResult(String),
 }
 

@@ -20,12 +20,9 @@ use hyper_util::{
     server::{conn::auto::Builder, graceful::GracefulShutdown},
 };
 use job_status::{
-    Endpoint,
-    encoding::accepts_gzip,
-    front_door::{Call, FrontDoor},
-    limits::MAX_REQUEST_BODY,
+    Body, Call, Endpoint, Gzip, accepts_gzip,
+    limits::{MAX_LAMBDA_PAYLOAD, MAX_REQUEST_BODY},
 };
-use lambda_http::Body;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
@@ -75,19 +72,22 @@ async fn answer(endpoint: &Endpoint, request: Request<Incoming>) -> Response<Ful
     let (parts, body) = request.into_parts();
     let text = |name| parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let call = Call {
-        front_door: FrontDoor::HttpApi,
         api_key: text("x-api-key"),
-        accepts_gzip: text(header::ACCEPT_ENCODING.as_str()).is_some_and(|value| accepts_gzip(&value)),
+        gzip: match text(header::ACCEPT_ENCODING.as_str()) {
+            Some(value) if accepts_gzip(&value) => Gzip::Accepted,
+            _ => Gzip::NotAccepted,
+        },
         method: parts.method,
         path: parts.uri.path().into(),
         body: read(body).await,
+        max_payload: MAX_LAMBDA_PAYLOAD,
         request_id: Uuid::new_v4().to_string(),
+        trace_id: None,
         deadline: SystemTime::now() + LAMBDA_TIMEOUT,
     };
     endpoint.answer(&call).await.map(|body| match body {
         Body::Text(text) => Full::from(text),
-        Body::Binary(bytes) => Full::from(bytes),
-        _ => Full::default(),
+        Body::Gzip(bytes) => Full::from(bytes),
     })
 }
 

@@ -15,7 +15,7 @@ use std::{
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
-use job_status::{Endpoint, Settings, s3::S3};
+use job_status::{Endpoint, S3, Settings, chain};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -63,7 +63,7 @@ pub enum StartError {
         error: io::Error,
     },
     /// The library refuses.
-    #[error("{}", job_status::error::chain(&**.0))]
+    #[error("{}", chain(&**.0))]
     Endpoint(Box<dyn std::error::Error + Send + Sync>),
 }
 
@@ -136,7 +136,7 @@ async fn endpoint(
         text
     });
     let keys = json!({ "keys": [{ "name": "local", "sha256": sha256 }] }).to_string();
-    let settings = Settings::read(|name| match (name, jobs) {
+    let settings = Settings::from_variables(|name| match (name, jobs) {
         ("API_KEYS", _) => Some(keys.clone()),
         ("JOBS_PREFIX", _) => Some(prefix.into()),
         ("JOBS_BUCKET", Jobs::Bucket(bucket)) => Some(bucket.clone()),
@@ -150,7 +150,7 @@ async fn endpoint(
         Jobs::Bucket(_) => SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()),
         _ => SharedCredentialsProvider::new(Credentials::new(s3::ACCESS_KEY, s3::SECRET_KEY, None, None, "local")),
     };
-    let s3 = S3::new(&settings, credentials)?;
+    let s3 = S3::new(Arc::clone(&settings.trust_store.roots), settings.concurrency.get(), credentials)?;
     Ok(Endpoint::start(settings, s3, SharedTimeSource::default()).await?)
 }
 

@@ -1,8 +1,8 @@
-//! The keyring document: strict, so that a typo can't make a key eternal or open a folder.
+//! The keyring document: read strictly, so that a typo can't make a key eternal or open a folder.
 //!
-//! Faults are collected, up to a handful, each named with its entry. They never repeat a value,
-//! because the likeliest mistake of all is a key where its digest belongs; a member's name is
-//! repeated only if it can't be a key either.
+//! All faults are reported at once, each with its entry. They never repeat a value, because the
+//! likeliest mistake of all is a key where its digest belongs. A member's name is repeated only if
+//! it can't be a key either.
 
 use std::{borrow::Cow, collections::HashMap, fmt, time::SystemTime};
 
@@ -13,8 +13,10 @@ use serde::{
 use serde_json::value::RawValue;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{Digest, Key};
-use crate::json::string;
+use crate::{
+    json::string,
+    keyring::ring::{Digest, Key, Keyring},
+};
 
 /// Faults listed before the rest is only counted.
 const LISTED: usize = 8;
@@ -25,9 +27,9 @@ const MAX_PREFIX: usize = 512;
 
 /// What is wrong with a keyring document.
 #[derive(Debug, thiserror::Error)]
-pub struct Faults(Vec<String>);
+pub struct InvalidKeyring(Vec<String>);
 
-impl fmt::Display for Faults {
+impl fmt::Display for InvalidKeyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let listed = self.0.get(..LISTED).unwrap_or(&self.0);
         write!(f, "is not a valid keyring: {}", listed.join(", "))?;
@@ -38,10 +40,21 @@ impl fmt::Display for Faults {
     }
 }
 
-pub(super) fn parse(json: &[u8]) -> Result<HashMap<Digest, Key>, Faults> {
-    let document: Members<'_, 1> = serde_json::from_slice(json).map_err(|error| {
+impl Keyring {
+    /// Reads a keyring document: `{"keys":[{"name","sha256","prefix"?,"expires"?}, …]}`, the
+    /// form that `keyring.schema.json` describes.
+    ///
+    /// # Errors
+    /// Every fault, named with its entry, without any part of a key or digest.
+    pub fn parse(json: &[u8]) -> Result<Self, InvalidKeyring> {
+        parse(json).map(|keys| Self { keys })
+    }
+}
+
+fn parse(json: &[u8]) -> Result<HashMap<Digest, Key>, InvalidKeyring> {
+    let document: StrictObject<'_, 1> = serde_json::from_slice(json).map_err(|error| {
         let what = if error.is_data() { "it is not a JSON object" } else { "it is not valid JSON" };
-        Faults(vec![format!("{what} (line {}, column {})", error.line(), error.column())])
+        InvalidKeyring(vec![format!("{what} (line {}, column {})", error.line(), error.column())])
     })?;
     let mut faults = Vec::new();
     let [entries] = document.named(["keys"], || "the document".into(), &mut faults);
@@ -69,12 +82,12 @@ pub(super) fn parse(json: &[u8]) -> Result<HashMap<Digest, Key>, Faults> {
         }
         keys.insert(digest, key);
     }
-    if faults.is_empty() { Ok(keys) } else { Err(Faults(faults)) }
+    if faults.is_empty() { Ok(keys) } else { Err(InvalidKeyring(faults)) }
 }
 
 fn parse_entry<'a>(json: &'a str, index: usize, faults: &mut Vec<String>) -> Option<(Cow<'a, str>, Digest, Key)> {
     let known = faults.len();
-    let Ok(members) = serde_json::from_str::<Members<'_, 4>>(json) else {
+    let Ok(members) = serde_json::from_str::<StrictObject<'_, 4>>(json) else {
         faults.push(format!("keys[{index}] is not an object"));
         return None;
     };
@@ -146,10 +159,10 @@ fn parse_moment(text: &str) -> Option<SystemTime> {
     is_usual.then(|| OffsetDateTime::parse(text, &Rfc3339).ok()).flatten().map(SystemTime::from)
 }
 
-/// The members of an object with at most `N` allowed ones, as they are written.
-struct Members<'a, const N: usize>(Vec<(Cow<'a, str>, &'a RawValue)>);
+/// The members of an object in which `N` members are allowed, as they are written.
+struct StrictObject<'a, const N: usize>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
-impl<'a, const N: usize> Members<'a, N> {
+impl<'a, const N: usize> StrictObject<'a, N> {
     /// The values of the allowed members; any other member, and any given twice, is a fault.
     fn named(self, allowed: [&str; N], at: impl Fn() -> String, faults: &mut Vec<String>) -> [Option<&'a RawValue>; N] {
         let mut values = [None; N];
@@ -171,16 +184,16 @@ fn is_harmless(name: &str) -> bool {
     name.len() <= 16 && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
 }
 
-impl<'de, const N: usize> Deserialize<'de> for Members<'de, N> {
+impl<'de, const N: usize> Deserialize<'de> for StrictObject<'de, N> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor::<N>)
+        deserializer.deserialize_map(StrictObjectVisitor::<N>)
     }
 }
 
-struct MembersVisitor<const N: usize>;
+struct StrictObjectVisitor<const N: usize>;
 
-impl<'de, const N: usize> Visitor<'de> for MembersVisitor<N> {
-    type Value = Members<'de, N>;
+impl<'de, const N: usize> Visitor<'de> for StrictObjectVisitor<N> {
+    type Value = StrictObject<'de, N>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
@@ -191,6 +204,6 @@ impl<'de, const N: usize> Visitor<'de> for MembersVisitor<N> {
         while let Some(member) = map.next_entry()? {
             members.push(member);
         }
-        Ok(Members(members))
+        Ok(StrictObject(members))
     }
 }

@@ -1,65 +1,83 @@
 //! The keyring in force: where it comes from, and when it is read again.
 //!
-//! An inline document never changes. An object in S3 is read at start-up and again, with
-//! `If-None-Match`, before the first request that finds it older than [`KEYRING_FRESH`] is
-//! judged; so a revoked key stops working, and a new one starts, within that time in every
-//! environment. While it can't be read, or reads as nonsense, the last good one stays in force
-//! for [`KEYRING_GRACE`], every failure logged for an alarm; after that nobody gets in.
+//! An inline document never changes. An object in S3 is read at start-up. A request that finds it
+//! older than [`KEYRING_FRESH`] has it read again, with `If-None-Match`, and waits for that. So where
+//! S3 answers in time, a revoked key stops working, and a new one starts, within a minute in every
+//! environment.
+//!
+//! **A slow S3 does not slow polls.** The refresh is a task of its own, one at a time. Requests wait
+//! for it until [`KEYRING_PATIENCE`] after its start and no longer. Then they are judged by the last
+//! good keyring, which stays in force for [`KEYRING_GRACE`]. The task goes on while requests are
+//! answered. On classic Lambda nothing runs between invocations: there it goes on with the next one.
+//! Once the grace is over nobody gets in, and requests wait longer for what may let them in again.
 //!
 //! Ages are told by the wall clock: the monotonic one may stand still while Lambda has the
 //! environment frozen.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 use tracing::{error, info, warn};
 
-use super::{Faults, Keyring};
 use crate::{
-    error::{Cause, Error, chain},
-    limits::{KEYRING_FRESH, KEYRING_GRACE, KEYRING_REFRESH_BUDGET, KEYRING_RETRY, MAX_KEYRING},
-    s3::{Bucket, Effort, Failure, Get, Kind, Object, S3},
+    cause::{Cause, chain},
+    keyring::{document::InvalidKeyring, ring::Keyring},
+    limits::{
+        ATTEMPT_TIMEOUT, KEYRING_ATTEMPT_TIMEOUT, KEYRING_FRESH, KEYRING_GRACE, KEYRING_PATIENCE,
+        KEYRING_REPORT_INTERVAL, KEYRING_RETRY, KEYRING_STALE_PATIENCE, MAX_KEYRING,
+    },
+    s3::{Get, ReadStats, S3, bucket::Bucket, failure::Failure},
 };
 
-/// Where the keyring is, as configured.
-pub enum Source {
-    /// In the setting itself.
+/// Where the keyring is: in the setting itself, or in S3.
+pub(crate) enum Source {
     Inline(Keyring),
-    /// In S3.
-    Object {
-        /// Its bucket.
-        bucket: Bucket,
-        /// Its key.
-        key: String,
-    },
+    Object { bucket: Bucket, key: String },
 }
 
-/// The keyring in force.
-pub enum LiveKeyring {
-    /// For as long as the process lives.
+/// The keyring in force: for as long as the process lives, or until a newer one is read.
+pub(crate) enum LiveKeyring {
     Inline(Arc<Keyring>),
-    /// Until a newer one is read.
-    Object(Box<ObjectKeyring>),
+    Object(Arc<ObjectKeyring>),
 }
 
 /// A keyring in S3, and what was last read of it.
-pub struct ObjectKeyring {
+pub(crate) struct ObjectKeyring {
     s3: S3,
     bucket: Bucket,
     key: String,
-    last: Mutex<Loaded>,
+    state: Mutex<State>,
 }
 
-struct Loaded {
+struct State {
     keyring: Arc<Keyring>,
     etag: Option<String>,
-    /// When S3 last said that this is the current document.
+    /// When a request found out from S3 that this is the current document.
     confirmed: SystemTime,
-    /// When the last refresh failed, if it did.
-    failed: Option<SystemTime>,
+    /// The last refresh, under way or over.
+    refresh: Option<Refresh>,
+    /// When a failed refresh was last logged.
+    reported: Option<SystemTime>,
+}
+
+struct Refresh {
+    /// When it started, by the wall clock and by the timers'.
+    started: SystemTime,
+    timer_started: Instant,
+    /// Its sender is dropped when the refresh is over.
+    over: watch::Receiver<()>,
+}
+
+impl Refresh {
+    fn is_over(&self) -> bool {
+        self.over.has_changed().is_err()
+    }
 }
 
 /// Why a keyring could not be loaded.
@@ -68,13 +86,15 @@ pub enum LoadError {
     /// S3 did not hand it out in time.
     #[error("the keyring cannot be read")]
     NotRead(#[from] Failure),
-    /// S3 took longer than a refresh may.
-    #[error("the keyring cannot be read in time")]
-    TooSlow(#[from] tokio::time::error::Elapsed),
     /// It was read and is not a keyring.
     #[error("the object that API_KEYS names {0}")]
-    Malformed(#[from] Faults),
+    Malformed(#[from] InvalidKeyring),
 }
+
+/// No good keyring has been read for too long to trust the last one.
+#[derive(Debug, thiserror::Error)]
+#[error("the keyring could not be read again within its time of grace")]
+pub(crate) struct Stale;
 
 impl Default for Source {
     fn default() -> Self {
@@ -86,19 +106,26 @@ impl LiveKeyring {
     /// Loads the keyring for the first time.
     ///
     /// # Errors
-    /// It can't be read or is malformed; there is nothing to fall back on.
-    pub async fn load(source: Source, s3: &S3, now: SystemTime) -> Result<Self, LoadError> {
+    /// It can't be read or is malformed, and there is none to fall back on.
+    pub(crate) async fn load(source: Source, s3: &S3, now: SystemTime) -> Result<Self, LoadError> {
         let (keyring, live) = match source {
             Source::Inline(keyring) => {
                 let keyring = Arc::new(keyring);
                 (Arc::clone(&keyring), Self::Inline(keyring))
             }
             Source::Object { bucket, key } => {
-                let object = read(s3, &bucket, &key, None).await?;
+                let get = get(&bucket, &key, ATTEMPT_TIMEOUT);
+                let object = s3.get(&get, &mut ReadStats::default()).await?;
                 let keyring = Arc::new(Keyring::parse(&object.bytes)?);
-                let last = Loaded { keyring: Arc::clone(&keyring), etag: object.etag, confirmed: now, failed: None };
-                let object = ObjectKeyring { s3: s3.clone(), bucket, key, last: Mutex::new(last) };
-                (keyring, Self::Object(Box::new(object)))
+                let state = State {
+                    keyring: Arc::clone(&keyring),
+                    etag: object.etag,
+                    confirmed: now,
+                    refresh: None,
+                    reported: None,
+                };
+                let object = ObjectKeyring { s3: s3.clone(), bucket, key, state: Mutex::new(state) };
+                (keyring, Self::Object(Arc::new(object)))
             }
         };
         info!(event = "keyring_loaded", key_count = keyring.len(), "keyring loaded");
@@ -106,11 +133,8 @@ impl LiveKeyring {
         Ok(live)
     }
 
-    /// The keyring to judge a request by, read again first if it is due.
-    ///
-    /// # Errors
-    /// 500: it could not be read for so long that it may no longer be trusted.
-    pub async fn current(&self, now: SystemTime) -> Result<Arc<Keyring>, Error> {
+    /// The keyring to judge a request by. If it is due, it is read again first.
+    pub(crate) async fn current(&self, now: SystemTime) -> Result<Arc<Keyring>, Stale> {
         match self {
             Self::Inline(keyring) => Ok(Arc::clone(keyring)),
             Self::Object(object) => object.current(now).await,
@@ -119,56 +143,88 @@ impl LiveKeyring {
 }
 
 impl ObjectKeyring {
-    async fn current(&self, now: SystemTime) -> Result<Arc<Keyring>, Error> {
-        // Held over the refresh: who comes meanwhile is to be judged by its outcome as well.
-        let mut last = self.last.lock().await;
-        let waiting = last.failed.is_some_and(|failed| age(failed, now) < KEYRING_RETRY);
-        if age(last.confirmed, now) >= KEYRING_FRESH && !waiting {
-            match self.refresh(&mut last).await {
-                Ok(()) => {
-                    last.confirmed = now;
-                    last.failed = None;
-                }
-                Err(error) => {
-                    last.failed = Some(now);
-                    report(error, age(last.confirmed, now));
-                }
-            }
+    async fn current(self: &Arc<Self>, now: SystemTime) -> Result<Arc<Keyring>, Stale> {
+        if let Some((mut over, until)) = self.refresh_if_due(now) {
+            let _ = timeout_at(until, over.changed()).await;
         }
-        if age(last.confirmed, now) < KEYRING_GRACE {
-            Ok(Arc::clone(&last.keyring))
+        let state = self.state();
+        if age(state.confirmed, now) < KEYRING_GRACE { Ok(Arc::clone(&state.keyring)) } else { Err(Stale) }
+    }
+
+    /// Starts a refresh if it is time for one. If one is due or under way: what tells its end, and
+    /// until when a request waits for that.
+    fn refresh_if_due(self: &Arc<Self>, now: SystemTime) -> Option<(watch::Receiver<()>, Instant)> {
+        let mut state = self.state();
+        if state.confirmed > now {
+            // The clock was set back. How old the keyring is can't be told any more: it is due.
+            state.confirmed = now - KEYRING_FRESH;
+        }
+        let age_of_keyring = age(state.confirmed, now);
+        if age_of_keyring < KEYRING_FRESH {
+            return None;
+        }
+        let may_start = |last: &Refresh| last.is_over() && age(last.started, now) >= KEYRING_RETRY;
+        if state.refresh.as_ref().is_none_or(may_start) {
+            let (sender, over) = watch::channel(());
+            state.refresh = Some(Refresh { started: now, timer_started: Instant::now(), over });
+            let keyring = Arc::clone(self);
+            tokio::spawn(async move {
+                let _sender = sender;
+                keyring.refresh(now).await;
+            });
+        }
+        let refresh = state.refresh.as_ref()?;
+        let until = if age_of_keyring < KEYRING_GRACE {
+            refresh.timer_started + KEYRING_PATIENCE
         } else {
-            Err(Error::keyring_stale())
-        }
+            Instant::now() + KEYRING_STALE_PATIENCE
+        };
+        Some((refresh.over.clone(), until))
     }
 
-    async fn refresh(&self, last: &mut Loaded) -> Result<(), LoadError> {
-        let reading = read(&self.s3, &self.bucket, &self.key, last.etag.as_deref());
-        match timeout(KEYRING_REFRESH_BUDGET, reading).await? {
-            Ok(object) => {
-                last.keyring = Arc::new(Keyring::parse(&object.bytes)?);
-                last.etag = object.etag;
-                warn_if_empty(&last.keyring);
-                Ok(())
+    async fn refresh(&self, now: SystemTime) {
+        let outcome = self.read_if_changed().await;
+        let mut state = self.state();
+        match outcome {
+            Ok(changed) => {
+                if let Some((keyring, etag)) = changed {
+                    warn_if_empty(&keyring);
+                    (state.keyring, state.etag) = (Arc::new(keyring), etag);
+                }
+                state.confirmed = now;
             }
-            Err(failure) if failure.kind == Kind::NotModified => Ok(()),
-            Err(failure) => Err(failure.into()),
+            Err(error) => {
+                if state.reported.is_none_or(|reported| age(reported, now) >= KEYRING_REPORT_INTERVAL) {
+                    state.reported = Some(now);
+                    report(error, age(state.confirmed, now));
+                }
+            }
         }
+    }
+
+    async fn read_if_changed(&self) -> Result<Option<(Keyring, Option<String>)>, LoadError> {
+        let (get, mut stats) = (get(&self.bucket, &self.key, KEYRING_ATTEMPT_TIMEOUT), ReadStats::default());
+        let etag = self.state().etag.clone();
+        let Some(object) = self.s3.get_if_changed(&get, etag.as_deref(), &mut stats).await? else { return Ok(None) };
+        Ok(Some((Keyring::parse(&object.bytes)?, object.etag)))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn read(s3: &S3, bucket: &Bucket, key: &str, etag: Option<&str>) -> Result<Object, Failure> {
-    let get = Get { bucket, key: key.into(), etag, max_bytes: MAX_KEYRING };
-    s3.get(&get, &mut Effort::default()).await
+fn get<'a>(bucket: &'a Bucket, key: &str, attempt_timeout: Duration) -> Get<'a> {
+    Get { bucket, key: key.into(), max_bytes: MAX_KEYRING, attempt_timeout }
 }
 
-/// Time since `then`. A clock that was set back makes everything old: then it is read again.
+/// Time since `then`, without bound if the clock was set back since.
 fn age(then: SystemTime, now: SystemTime) -> Duration {
     now.duration_since(then).unwrap_or(Duration::MAX)
 }
 
 fn warn_if_empty(keyring: &Keyring) {
-    if keyring.is_empty() {
+    if keyring.len() == 0 {
         warn!(event = "keyring_empty", "the keyring has no keys: every request will be answered 401");
     }
 }
@@ -180,7 +236,7 @@ fn report(error: LoadError, age: Duration) {
             let cause = Cause::from(failure);
             (chain(&*cause.error), Some(cause.hint))
         }
-        error => (chain(&error), None),
+        error @ LoadError::Malformed(_) => (chain(&error), None),
     };
     error!(event = "keyring_refresh_failed", error, hint, age = age.as_secs(), "{message}");
 }

@@ -1,6 +1,6 @@
 //! Where a bucket is: its address, and the name its requests are signed for.
 //!
-//! The SDK's own rules decide it, for buckets, access points, regions and partitions alike; they
+//! The SDK's own rules decide both, for buckets, access points, regions and partitions alike. They
 //! are asked once, at start-up, instead of for every request.
 
 use aws_sdk_s3::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
@@ -20,13 +20,13 @@ pub struct Bucket {
 }
 
 impl Bucket {
-    /// Finds the bucket of this name or ARN. `endpoint` is another S3 than Amazon's, addressed
+    /// Where the bucket with this name or ARN is. `endpoint` is another S3 than Amazon's, addressed
     /// path-style.
     ///
     /// `None`: there can't be such a bucket, or it is of a kind that is not read. Directory buckets
-    /// (S3 Express One Zone) want sessions, multi-region access points another kind of signature.
+    /// (S3 Express One Zone) need sessions, multi-region access points another kind of signature.
     #[must_use]
-    pub fn find(name: &str, region: &str, endpoint: Option<&str>) -> Option<Self> {
+    pub fn resolve(name: &str, region: &str, endpoint: Option<&str>) -> Option<Self> {
         let params = Params::builder()
             .bucket(name)
             .region(region)
@@ -34,11 +34,11 @@ impl Bucket {
             .force_path_style(endpoint.is_some())
             .build()
             .ok()?;
-        let found = DefaultResolver::new().resolve_endpoint(&params).now_or_never()?.ok()?;
-        let scheme = found.auth_schemes().iter().find(|scheme| scheme.name() == "sigv4")?;
+        let endpoint = DefaultResolver::new().resolve_endpoint(&params).now_or_never()?.ok()?;
+        let scheme = endpoint.auth_schemes().iter().find(|scheme| scheme.name() == "sigv4")?;
         let property = |name| Some(scheme.get(name)?.as_string()?.to_owned());
         Some(Self {
-            url: found.url().trim_end_matches('/').to_owned(),
+            url: endpoint.url().trim_end_matches('/').to_owned(),
             region: property("signingRegion")?,
             service: property("signingName")?,
         })

@@ -7,7 +7,7 @@ use aws_smithy_checksums::{
         SHA_256_HEADER_NAME,
     },
 };
-use hyper::header::{HeaderMap, HeaderValue};
+use http::header::{HeaderMap, HeaderValue};
 
 /// The headers a checksum may be in, the cheapest to verify first.
 const HEADERS: [(&str, ChecksumAlgorithm); 5] = [
@@ -34,8 +34,8 @@ pub(super) struct Mismatch {
 }
 
 impl<'a> Checksum<'a> {
-    /// The checksum in the headers of S3's answer. One of an object uploaded in parts is made of the
-    /// parts' checksums and can't be verified here.
+    /// The checksum in the headers of S3's answer. `None` as well for an object that was uploaded in
+    /// parts: its checksum is made of the parts' checksums, and can't be verified here.
     pub(super) fn of(headers: &'a HeaderMap) -> Option<Self> {
         HEADERS.into_iter().find_map(|(header, algorithm)| {
             let expected = headers.get(header)?;

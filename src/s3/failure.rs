@@ -1,104 +1,104 @@
 //! What each answer of S3 means, and each way of not getting one.
 //!
-//! [`Kind::of`] reads the answer, [`Kind::meaning`] is the table: whether another attempt is worth
-//! it, what the caller reads, what the operator should do. The caller's words name the kind of
-//! failure and nothing else: no bucket, host, key, ARN or type.
+//! [`FailureKind::of`] reads the answer. [`FailureKind::row`] is the table: what happened, whether
+//! another attempt is worth it, what the operator should do. What the caller reads is not decided
+//! here.
 
 use std::error::Error as StdError;
 
-use hyper::StatusCode;
+use http::StatusCode;
 use hyper_util::client::legacy;
 
-use super::{checksum::Mismatch, refusal::Refusal, request::Unsendable};
-use crate::error::chain;
+use crate::{
+    cause::{Cause, chain},
+    s3::{checksum::Mismatch, error_document::ErrorDocument, request::SigningFailed},
+};
 
-/// A failed read: its [`Kind`] for us, its cause for the operator.
+/// A failed read: its kind for us, its cause for the operator.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", kind.meaning().name)]
+#[error("{}", kind.row().name)]
 pub struct Failure {
     /// What it means.
-    pub kind: Kind,
+    pub kind: FailureKind,
+    /// What led to it.
     #[source]
-    cause: Box<dyn StdError + Send + Sync>,
+    pub cause: Box<dyn StdError + Send + Sync>,
 }
 
-/// The kinds of failure that are treated differently, or that an operator acts on differently.
+/// The failures that are treated differently, or that an operator acts on differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// 404 `NoSuchKey`.
+#[allow(missing_docs)] // their rows describe them
+pub enum FailureKind {
     NoSuchKey,
-    /// 304: the version at hand is current.
-    NotModified,
-    /// 404 `NoSuchBucket`.
     NoSuchBucket,
-    /// 403.
     AccessDenied,
-    /// 403 `InvalidObjectState`: in an archive class, not restored.
-    Archived,
-    /// 301, 307, or 400 with a complaint about the region.
-    WrongRegion,
-    /// 400 `ExpiredToken` and its like, or no credentials at all.
-    BadCredentials,
-    /// A `KMS.` error, or a 403 that names KMS.
     KmsDenied,
-    /// 503 `SlowDown`, 429.
+    Archived,
+    WrongRegion,
+    BadCredentials,
+    ClockSkewed,
     SlowDown,
-    /// 500, 502, 503, 504.
     Unavailable,
-    /// Connection refused, reset or closed, no such host, not HTTP.
     Unreachable,
-    /// The server's certificate is not trusted.
     Untrusted,
-    /// No connection, answer or complete body in time.
     TimedOut,
-    /// The body ended before its announced length.
     CutOff,
-    /// The body does not match its checksum.
     Damaged,
-    /// Larger than what is read.
     TooLarge,
-    /// Any other answer.
     Unexpected,
 }
 
-/// A row of the table.
-pub struct Meaning {
+/// A row of the table of failures.
+pub struct FailureRow {
     /// The `kind` on log lines.
     pub name: &'static str,
+    /// What happens, in Markdown.
+    pub when: &'static str,
     /// Whether another attempt may help.
     pub retried: bool,
-    /// What the caller reads after "Failed to retrieve job status: ".
-    pub caller: &'static str,
     /// What the operator should do.
     pub hint: &'static str,
 }
 
-impl Kind {
-    /// The table of what each failure means.
+/// What S3's 403s about KMS have in their messages.
+const KMS_WORDS: [&str; 3] = ["kms:", "ciphertext", "customer master key"];
+
+impl FailureKind {
+    /// All of them, in the order of the table.
+    #[rustfmt::skip]
+    pub const ALL: [Self; 17] = [
+        Self::NoSuchKey, Self::NoSuchBucket, Self::AccessDenied, Self::KmsDenied, Self::Archived, Self::WrongRegion,
+        Self::BadCredentials, Self::ClockSkewed, Self::SlowDown, Self::Unavailable, Self::Unreachable, Self::Untrusted,
+        Self::TimedOut, Self::CutOff, Self::Damaged, Self::TooLarge, Self::Unexpected,
+    ];
+
+    /// Its row in the table.
     #[must_use]
     #[rustfmt::skip]
-    pub const fn meaning(self) -> Meaning {
-        const fn row(name: &'static str, retried: bool, caller: &'static str, hint: &'static str) -> Meaning {
-            Meaning { name, retried, caller, hint }
+    pub const fn row(self) -> FailureRow {
+        const FINAL: bool = false;
+        const RETRIED: bool = true;
+        const fn row(name: &'static str, retried: bool, when: &'static str, hint: &'static str) -> FailureRow {
+            FailureRow { name, when, retried, hint }
         }
         match self {
-            Self::NoSuchKey => row("no_such_key", false, "there is no such status", "the object does not exist"),
-            Self::NotModified => row("not_modified", false, "the status has not changed", "nothing: the version at hand is current"),
-            Self::NoSuchBucket => row("no_such_bucket", false, "the status store is not set up", "the bucket does not exist: check JOBS_BUCKET (or API_KEYS) and the region"),
-            Self::AccessDenied => row("access_denied", false, "the status store refused access", "grant the function's role s3:GetObject on the objects and s3:ListBucket on the bucket: without s3:ListBucket S3 answers 403 for an object that does not exist"),
-            Self::Archived => row("archived", false, "the status is archived", "the object is in an archive storage class: restore it, and exempt status files from that lifecycle rule"),
-            Self::WrongRegion => row("wrong_region", false, "the status store is in another region", "the bucket is not in the function's region: deploy the function there"),
-            Self::BadCredentials => row("bad_credentials", false, "the status store refused this service's credentials", "credentials are missing, malformed or expired: on Lambda they come with the role; elsewhere set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"),
-            Self::KmsDenied => row("kms_denied", false, "the status could not be decrypted", "grant the function's role kms:Decrypt on the key that encrypts the bucket, and check that the key is enabled"),
-            Self::SlowDown => row("slow_down", true, "the status store is busy", "S3 limits the request rate of this prefix; it raises the limit by itself under steady load: see docs/failure-modes.md"),
-            Self::Unavailable => row("unavailable", true, "the status store is unavailable", "S3 failed: see the AWS Health Dashboard"),
-            Self::Unreachable => row("unreachable", true, "the status store could not be reached", "no HTTP connection to S3: in a VPC, check its S3 gateway endpoint, routes and DNS; elsewhere, AWS_ENDPOINT_URL_S3"),
-            Self::Untrusted => row("untrusted", true, "no trusted connection to the status store", "S3's certificate is not accepted: check the endpoint's name and validity, and the function's trust store (AWS_CA_BUNDLE)"),
-            Self::TimedOut => row("timed_out", true, "the status store timed out", "S3 did not answer in time: see the AWS Health Dashboard, and for a function in a VPC its routes to S3"),
-            Self::CutOff => row("cut_off", true, "the status arrived incomplete", "S3's answer ended early: see the AWS Health Dashboard"),
-            Self::Damaged => row("damaged", true, "the status arrived damaged", "the content does not match its checksum: have the worker write it again"),
-            Self::TooLarge => row("too_large", false, "the status is too large", "the object is larger than this function reads: keep results elsewhere and link to them"),
-            Self::Unexpected => row("unexpected", false, "the status store gave an unexpected answer", "S3, or whatever answers at its address, said something this function does not know: see the error"),
+            Self::NoSuchKey => row("no_such_key", FINAL, "404 `NoSuchKey`", "the object does not exist"),
+            Self::NoSuchBucket => row("no_such_bucket", FINAL, "404 `NoSuchBucket`", "the bucket does not exist: check JOBS_BUCKET (or API_KEYS) and the region"),
+            Self::AccessDenied => row("access_denied", FINAL, "403", "grant the function's role s3:GetObject on the objects and s3:ListBucket on the bucket: without s3:ListBucket S3 answers 403 for an object that does not exist"),
+            Self::KmsDenied => row("kms_denied", FINAL, "403 for KMS, a `KMS.` error", "grant the function's role kms:Decrypt on the key that encrypts the bucket, and check that the key is enabled"),
+            Self::Archived => row("archived", FINAL, "403 `InvalidObjectState`", "the object is in an archive storage class: restore it, and exempt status files from that lifecycle rule"),
+            Self::WrongRegion => row("wrong_region", FINAL, "301, 307, or 400 with a complaint about the region", "the bucket is not in the function's region: deploy the function there"),
+            Self::BadCredentials => row("bad_credentials", FINAL, "credentials missing, expired or refused", "credentials are missing, malformed or expired: on Lambda they come with the role; elsewhere set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"),
+            Self::ClockSkewed => row("clock_skewed", FINAL, "403 `RequestTimeTooSkewed`", "this environment's clock and S3's differ by more than 15 minutes: on Lambda, tell AWS Support; elsewhere, set the clock"),
+            Self::SlowDown => row("slow_down", RETRIED, "503 `SlowDown`, 429, \"reduce your request rate\"", "S3 limits the request rate of this prefix, and raises the limit by itself under steady load: if that takes too long, give groups of customers a prefix of their own"),
+            Self::Unavailable => row("unavailable", RETRIED, "500, 502, 503, 504", "S3 failed: see the AWS Health Dashboard"),
+            Self::Unreachable => row("unreachable", RETRIED, "a connection refused, reset or closed, no such host, not HTTP", "no HTTP connection to S3: in a VPC, check its S3 gateway endpoint, routes and DNS; elsewhere, AWS_ENDPOINT_URL_S3"),
+            Self::Untrusted => row("untrusted", RETRIED, "a certificate that is not trusted", "S3's certificate is not accepted: check the endpoint's name and validity, and the function's trust store (AWS_CA_BUNDLE)"),
+            Self::TimedOut => row("timed_out", RETRIED, "no connection, no answer, a stalled or dripping body, 400 `RequestTimeout`", "S3 did not answer in time: see the AWS Health Dashboard, and for a function in a VPC its routes to S3"),
+            Self::CutOff => row("cut_off", RETRIED, "a body that ends early", "S3's answer ended early: see the AWS Health Dashboard"),
+            Self::Damaged => row("damaged", RETRIED, "a body that does not match its checksum", "the content does not match its checksum: have the worker write it again"),
+            Self::TooLarge => row("too_large", FINAL, "an object over its limit, refused before it is downloaded if S3 tells its size", "the object is larger than this function reads: keep results elsewhere and link to them"),
+            Self::Unexpected => row("unexpected", FINAL, "any other answer", "S3, or whatever answers at its address, said something this function does not know: see the error"),
         }
     }
 
@@ -106,10 +106,11 @@ impl Kind {
         match (status, code) {
             (_, "NoSuchBucket") => Self::NoSuchBucket,
             (404, "NoSuchKey") => Self::NoSuchKey,
-            (304, _) => Self::NotModified,
             (_, "InvalidObjectState") => Self::Archived,
             (_, code) if code.starts_with("KMS.") => Self::KmsDenied,
-            (403, _) if message.contains("kms:") => Self::KmsDenied,
+            (403, _) if KMS_WORDS.iter().any(|word| message.contains(word)) => Self::KmsDenied,
+            (_, "RequestTimeTooSkewed") => Self::ClockSkewed,
+            (_, "RequestTimeout") => Self::TimedOut,
             (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "InvalidToken")
             | (403, "InvalidAccessKeyId" | "SignatureDoesNotMatch") => Self::BadCredentials,
             (301 | 307, _)
@@ -130,58 +131,68 @@ impl Kind {
 }
 
 impl Failure {
-    pub(crate) fn timed_out(elapsed: tokio::time::error::Elapsed) -> Self {
-        Self { kind: Kind::TimedOut, cause: elapsed.into() }
+    /// S3 answered, but not with the object.
+    pub(super) fn refused(status: StatusCode, body: &[u8]) -> Self {
+        let document = ErrorDocument::parse(status, body);
+        Self { kind: FailureKind::of(status.as_u16(), &document.code, &document.message), cause: document.into() }
     }
 
     pub(super) fn no_credentials(error: impl StdError + Send + Sync + 'static) -> Self {
-        Self { kind: Kind::BadCredentials, cause: error.into() }
-    }
-
-    /// S3 answered, but not with the object.
-    pub(super) fn refused(status: StatusCode, body: &[u8]) -> Self {
-        let refusal = Refusal::read(status, body);
-        Self { kind: Kind::of(status.as_u16(), &refusal.code, &refusal.message), cause: refusal.into() }
+        Self { kind: FailureKind::BadCredentials, cause: error.into() }
     }
 
     pub(super) fn cut_off(error: hyper::Error) -> Self {
-        Self { kind: Kind::CutOff, cause: error.into() }
-    }
-
-    pub(super) fn damaged(mismatch: Mismatch) -> Self {
-        Self { kind: Kind::Damaged, cause: mismatch.into() }
+        Self { kind: FailureKind::CutOff, cause: error.into() }
     }
 
     pub(super) fn too_large(size: u64, limit: u64) -> Self {
-        Self { kind: Kind::TooLarge, cause: format!("the object has at least {size} bytes, {limit} are read").into() }
+        let cause = format!("the object has at least {size} bytes, {limit} are read").into();
+        Self { kind: FailureKind::TooLarge, cause }
     }
 
-    /// What the operator should do, told from the cause where it says more than the kind.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        if self.kind == Kind::Untrusted && chain(self).contains("UnknownIssuer") {
+    /// What the operator should do. Where the cause says more than the kind, it decides.
+    pub(crate) fn hint(&self) -> &'static str {
+        if self.kind == FailureKind::Untrusted && chain(self).contains("UnknownIssuer") {
             "the server's certificate comes from an authority that is not in the trust store: set AWS_CA_BUNDLE to a PEM file that has it"
         } else {
-            self.kind.meaning().hint
+            self.kind.row().hint
         }
     }
 }
 
-impl From<Unsendable> for Failure {
-    fn from(error: Unsendable) -> Self {
-        Self { kind: Kind::Unexpected, cause: error.into() }
+impl From<tokio::time::error::Elapsed> for Failure {
+    fn from(elapsed: tokio::time::error::Elapsed) -> Self {
+        Self { kind: FailureKind::TimedOut, cause: elapsed.into() }
+    }
+}
+
+impl From<SigningFailed> for Failure {
+    fn from(error: SigningFailed) -> Self {
+        Self { kind: FailureKind::Unexpected, cause: error.into() }
+    }
+}
+
+impl From<Mismatch> for Failure {
+    fn from(mismatch: Mismatch) -> Self {
+        Self { kind: FailureKind::Damaged, cause: mismatch.into() }
     }
 }
 
 impl From<legacy::Error> for Failure {
     fn from(error: legacy::Error) -> Self {
         let kind = if chain(&error).contains("invalid peer certificate") {
-            Kind::Untrusted
+            FailureKind::Untrusted
         } else if error.source().is_some_and(<dyn StdError>::is::<tower::timeout::error::Elapsed>) {
-            Kind::TimedOut
+            FailureKind::TimedOut
         } else {
-            Kind::Unreachable
+            FailureKind::Unreachable
         };
         Self { kind, cause: error.into() }
+    }
+}
+
+impl From<Failure> for Cause {
+    fn from(failure: Failure) -> Self {
+        Self { kind: failure.kind.row().name, hint: failure.hint(), error: failure.into() }
     }
 }

@@ -8,39 +8,41 @@ use aws_sigv4::{
         PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningError, SigningSettings,
         UriPathNormalizationMode, sign,
     },
-    sign::v4::SigningParams,
+    sign::v4::{SigningParams, signing_params::BuildError},
 };
-use http_body_util::Empty;
-use hyper::{
+use http::{
     Request,
-    body::Bytes,
     header::{self, HeaderName, HeaderValue},
 };
+use http_body_util::Empty;
+use hyper::body::Bytes;
 
-use super::Get;
+use crate::s3::bucket::Bucket;
 
 const CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode");
 
 /// Why there is no request.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unsendable {
+pub(super) enum SigningFailed {
     #[error("the request is not valid HTTP")]
-    Invalid(#[from] hyper::http::Error),
+    Http(#[from] http::Error),
     #[error("the request cannot be signed")]
-    Unsigned(#[from] SigningError),
+    Signature(#[from] SigningError),
     #[error("the request cannot be signed")]
-    NoParams(#[from] aws_sigv4::sign::v4::signing_params::BuildError),
+    Parameters(#[from] BuildError),
 }
 
-/// The signed request for an object.
+/// The signed request for an object; with an `etag`, for another version than that one.
 pub(super) fn signed(
-    get: &Get<'_>,
+    bucket: &Bucket,
+    key: &str,
+    etag: Option<&str>,
     credentials: Credentials,
     time: SystemTime,
-) -> Result<Request<Empty<Bytes>>, Unsendable> {
-    let url = get.bucket.url_of(&get.key);
+) -> Result<Request<Empty<Bytes>>, SigningFailed> {
+    let url = bucket.url_of(key);
     let mut request = Request::get(url.as_str()).header(CHECKSUM_MODE, HeaderValue::from_static("ENABLED"));
-    if let Some(etag) = get.etag {
+    if let Some(etag) = etag {
         request = request.header(header::IF_NONE_MATCH, etag);
     }
     let mut request = request.body(Empty::new())?;
@@ -52,8 +54,8 @@ pub(super) fn signed(
     let identity = credentials.into();
     let params = SigningParams::builder()
         .identity(&identity)
-        .region(&get.bucket.region)
-        .name(&get.bucket.service)
+        .region(&bucket.region)
+        .name(&bucket.service)
         .time(time)
         .settings(settings)
         .build()?

@@ -1,47 +1,33 @@
 //! The compiled binary, started as Lambda starts it.
 
-use std::{collections::HashMap, fs, net::Ipv4Addr, process::Command, sync::Arc, time::SystemTime};
+use std::{fs, net::Ipv4Addr, process, sync::Arc, time::SystemTime};
 
 use futures_util::future::join_all;
 use local::{s3, samples};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::Barrier;
-
-use crate::{
-    ask::{Ask, DEMO_KEY, Reply},
+use testbed::{
     fault_s3::{Act, FaultS3, object},
+    keyring::{DEMO_KEY, sha256},
     lambda::Function,
-    world::{keyring, sha256},
+    variables::{self, Variables},
 };
+use tokio::{process::Command, sync::Barrier};
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_job-status");
+use crate::harness::{BINARY, Request, Response, send, start_binary};
 
-/// The function with settings beside the usual ones, and what is behind its S3.
-async fn start_with(settings: &[(&'static str, &str)]) -> (Function, TempDir) {
+/// The function in front of an S3 server with the sample jobs, and what is behind that server.
+async fn start_with_samples(more: &[(&'static str, &str)]) -> (Function, TempDir) {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("jobs")).unwrap();
     samples::write(&root.path().join("jobs"), SystemTime::now()).unwrap();
     let address = s3::serve(root.path(), (Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
-    let mut environment = environment(&format!("http://{address}"));
-    environment.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
-    (Function::start(BINARY, &environment).await, root)
-}
-
-async fn start() -> (Function, TempDir) {
-    start_with(&[]).await
-}
-
-/// What Lambda and the template set.
-pub fn environment(s3_endpoint: &str) -> HashMap<&'static str, String> {
-    HashMap::from([
-        ("JOBS_BUCKET", "jobs".into()),
-        ("API_KEYS", keyring(&[json!({ "name": "demo", "sha256": sha256(DEMO_KEY) })])),
-        ("AWS_REGION", "us-east-1".into()),
-        ("AWS_ACCESS_KEY_ID", s3::ACCESS_KEY.into()),
-        ("AWS_SECRET_ACCESS_KEY", s3::SECRET_KEY.into()),
-        ("AWS_ENDPOINT_URL_S3", s3_endpoint.into()),
-    ])
+    let mut variables = variables::with_s3(&format!("http://{address}"));
+    for (name, value) in [("AWS_ACCESS_KEY_ID", s3::ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", s3::SECRET_KEY)] {
+        variables.insert(name, value.into());
+    }
+    variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    (start_binary(&variables).await, root)
 }
 
 /// The rows of the table in `events/README.md`: event, status, body.
@@ -70,38 +56,38 @@ async fn every_sample_event_gets_its_documented_answer() {
     names.sort();
     assert_eq!(files, names, "the table in events/README.md lists every event");
 
-    let (function, _s3) = start().await;
+    let (function, _s3) = start_with_samples(&[]).await;
     for (name, status, body) in documented {
-        let answered = function.invoke(fs::read_to_string(format!("events/{name}.json")).unwrap()).await;
-        let reply = Reply::unpack(&answered.json());
-        assert_eq!(reply.status, status, "{name}: {reply}");
-        assert_eq!(reply.header("x-request-id"), Some(answered.request_id.as_str()), "{name}");
+        let answer = function.invoke(fs::read_to_string(format!("events/{name}.json")).unwrap()).await;
+        let response = Response::unpack(&answer.json(), &answer.request_id);
+        assert_eq!(response.status, status, "{name}: {response}");
         if status == 200 {
-            let file: Value = serde_json::from_str(reply.status_file()).unwrap();
+            let file: Value = serde_json::from_str(response.status_file()).unwrap();
             let state = file["job_status"].as_str().unwrap();
-            assert_eq!(body, format!("the envelope, `job_status` `{state}`"), "{name}: {reply}");
+            assert_eq!(body, format!("the envelope, `job_status` `{state}`"), "{name}: {response}");
         } else {
-            assert_eq!(format!("`{}`", reply.body), body, "{name}");
+            assert_eq!(format!("`{}`", response.body), body, "{name}");
         }
     }
 }
 
 #[tokio::test]
-async fn an_event_of_no_front_door_fails_its_invocation_and_not_the_next() {
-    let (function, _s3) = start().await;
+async fn an_event_that_no_front_door_knows_fails_its_invocation_but_not_the_next() {
+    let (function, _s3) = start_with_samples(&[]).await;
     for event in ["{}", "[]", "\"ping\""] {
         let error = function.invoke(event).await.payload.unwrap_err();
         assert!(error.contains("errorMessage"), "{error}");
     }
-    let reply = Reply::unpack(&function.invoke(Ask::job(samples::DONE).http_api().to_string()).await.json());
-    assert_eq!(reply.status, 200);
+    assert_eq!(send(&function, &Request::job(samples::DONE)).await.status, 200);
 }
 
 #[tokio::test]
 async fn what_is_printed_is_json_lines_without_secrets() {
-    let (function, _s3) = start_with(&[("AWS_LAMBDA_LOG_LEVEL", "TRACE")]).await;
-    for ask in [Ask::job(samples::DONE), Ask::job(samples::DONE).key("presented-secret"), Ask::body("x")] {
-        function.invoke(ask.http_api().to_string()).await.json();
+    let (function, _s3) = start_with_samples(&[("AWS_LAMBDA_LOG_LEVEL", "TRACE")]).await;
+    for request in
+        [Request::job(samples::DONE), Request::job(samples::DONE).key("presented-secret"), Request::body("x")]
+    {
+        send(&function, &request).await;
     }
     let output = function.stop().await;
     let lines: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -117,13 +103,13 @@ async fn what_is_printed_is_json_lines_without_secrets() {
 
 #[tokio::test]
 async fn settings_that_are_missing_or_malformed_fail_the_init_in_one_line() {
-    let environment = HashMap::from([
+    let variables = Variables::from([
         ("JOBS_PREFIX", "/jobs/".into()),
         ("AWS_REGION", "eu-central-1".into()),
         ("API_KEYS", r#"{"keys":["demo-key"]}"#.into()),
         ("AWS_ENDPOINT_URL_S3", "localhost:9001".into()),
     ]);
-    let (status, output) = Function::start(BINARY, &environment).await.exit().await;
+    let (status, output) = start_binary(&variables).await.wait().await;
     assert_eq!(status.code(), Some(1));
     let line: Value = serde_json::from_str(&output).expect("one line of JSON");
     assert_eq!((&line["level"], &line["event"]), (&json!("ERROR"), &json!("stopped")));
@@ -137,11 +123,9 @@ async fn settings_that_are_missing_or_malformed_fail_the_init_in_one_line() {
 }
 
 #[tokio::test]
-async fn a_bucket_that_cannot_be_read_is_a_warning_at_init_and_no_reason_to_stop() {
-    let closed = "http://127.0.0.1:1";
-    let function = Function::start(BINARY, &environment(closed)).await;
-    let reply = Reply::unpack(&function.invoke(Ask::job("x").http_api().to_string()).await.json());
-    assert_eq!(reply.status, 400);
+async fn a_bucket_that_cannot_be_read_is_a_warning_at_init_and_does_not_stop_it() {
+    let function = start_binary(&variables::with_s3("http://127.0.0.1:1")).await;
+    assert_eq!(send(&function, &Request::job("x")).await.status, 400);
     let output = function.stop().await;
     let probe = output.lines().find(|line| line.contains("probe_failed")).expect("a warning");
     assert!(probe.contains(r#""level":"WARN""#) && probe.contains("AWS_ENDPOINT_URL_S3"), "{probe}");
@@ -149,7 +133,7 @@ async fn a_bucket_that_cannot_be_read_is_a_warning_at_init_and_no_reason_to_stop
 
 #[test]
 fn outside_lambda_it_says_what_it_is_and_how_to_run_it() {
-    let output = Command::new(BINARY).env_remove("AWS_LAMBDA_RUNTIME_API").output().unwrap();
+    let output = process::Command::new(BINARY).env_remove("AWS_LAMBDA_RUNTIME_API").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert_eq!(output.stdout, b"");
     assert_eq!(
@@ -159,20 +143,43 @@ fn outside_lambda_it_says_what_it_is_and_how_to_run_it() {
 }
 
 #[tokio::test]
-async fn on_managed_instances_as_many_requests_are_under_way_as_lambda_sends() {
+async fn on_managed_instances_requests_are_served_at_the_same_time() {
     let s3 = FaultS3::start().await;
-    let mut environment = environment(&s3.url());
-    environment.insert("AWS_LAMBDA_MAX_CONCURRENCY", "8".into());
-    let function = Function::start(BINARY, &environment).await;
-    function.polling().await;
+    let mut variables = variables::with_s3(s3.url());
+    variables.insert("AWS_LAMBDA_MAX_CONCURRENCY", "8".into());
+    let function = start_binary(&variables).await;
+    function.initialized().await;
     // S3 answers none of the eight before it has all of them.
     s3.always(Act::Together(Arc::new(Barrier::new(8)), object(r#"{"job_status":"queued"}"#)));
-    let ask = Ask::job(samples::DONE).http_api().to_string();
+    let request = Request::job(samples::DONE);
     for _ in 0..3 {
-        let answers = join_all((0..8).map(|_| function.invoke(ask.clone()))).await;
-        for answer in answers {
-            assert_eq!(Reply::unpack(&answer.json()).status_file(), r#"{"job_status":"queued"}"#);
+        for response in join_all((0..8).map(|_| send(&function, &request))).await {
+            assert_eq!(response.status_file(), r#"{"job_status":"queued"}"#);
         }
     }
     assert_eq!(s3.connections(), 8, "every request has a connection, and they are kept");
+}
+
+/// Otherwise the test would wait for ever.
+#[tokio::test]
+async fn a_process_that_ends_instead_of_serving_fails_its_test_at_once() {
+    let start = async || {
+        let mut program = Command::new("sh");
+        program.args(["-c", "echo on stdout; echo on stderr >&2; exit 3"]);
+        Arc::new(Function::start(program, &Variables::new()).await)
+    };
+    let (function, uninitialized) = (start().await, start().await);
+    let mut waiting = vec![tokio::spawn(async move { uninitialized.initialized().await })];
+    for _ in 0..8 {
+        let function = Arc::clone(&function);
+        waiting.push(tokio::spawn(async move {
+            function.invoke("{}").await;
+        }));
+    }
+    for test in waiting {
+        let panic = test.await.unwrap_err().into_panic();
+        let message = panic.downcast_ref::<String>().unwrap();
+        assert!(message.starts_with("the function ended instead of serving (exit status: 3); "), "{message}");
+        assert!(message.contains("on stdout\n") && message.contains("on stderr\n"), "{message}");
+    }
 }

@@ -1,22 +1,17 @@
 //! The contract with callers.
 
+use job_status::{DOORS, Event};
 use local::samples::{DONE, FAILED, LARGE, QUEUED, RUNNING, SUBMITTED, UNKNOWN};
-use serde_json::json;
+use serde_json::{Value, json};
+use testbed::keyring::{self, entry, sha256};
 
-use crate::{
-    ask::{Ask, Reply, assert_reply},
-    world::{Plan, World},
-};
+use crate::harness::{Deployment, Environment, GATEWAYS, REQUEST_ID, Request, Response, assert_response};
 
 #[tokio::test]
 async fn a_finished_job_is_answered_with_its_status_file_in_the_envelope() {
-    let world = World::new().await;
-    assert_reply!(world.poll(DONE).await, @r#"
+    let environment = Environment::start().await;
+    assert_response!(environment.poll(DONE).await, @r#"
     200
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","response":{"job_status":"done","job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","queue_id":140368864456064,"process_id":123456,"response":{"endpoint":"/v1/media/transcribe","code":200,"id":"transcribe_job_123","job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","response":"Transcription completed successfully.","message":"success","pid":123456,"queue_id":140368864456064,"run_time":5.234,"queue_time":1.123,"total_time":6.357,"queue_length":0,"build_number":"1.0.0"}},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
     "#);
@@ -24,48 +19,32 @@ async fn a_finished_job_is_answered_with_its_status_file_in_the_envelope() {
 
 #[tokio::test]
 async fn an_unfinished_job_says_when_to_ask_again() {
-    let world = World::new().await;
-    assert_reply!(world.poll(RUNNING).await, @r#"
+    let environment = Environment::start().await;
+    assert_response!(environment.poll(RUNNING).await, @r#"
     200
-    cache-control: no-store
-    content-type: application/json
     retry-after: 12
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"22222222-2222-4222-8222-222222222222","response":{"job_status":"running","job_id":"22222222-2222-4222-8222-222222222222","queue_id":140368864456064,"process_id":123456,"response":null},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
     "#);
-    assert_reply!(world.poll(QUEUED).await, @r#"
+    assert_response!(environment.poll(QUEUED).await, @r#"
     200
-    cache-control: no-store
-    content-type: application/json
     retry-after: 1
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"11111111-1111-4111-8111-111111111111","response":{"job_status":"queued","job_id":"11111111-1111-4111-8111-111111111111","queue_id":140368864456064,"process_id":123456,"response":null},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
     "#);
-    assert_reply!(world.poll(SUBMITTED).await, @r#"
+    assert_response!(environment.poll(SUBMITTED).await, @r#"
     200
-    cache-control: no-store
-    content-type: application/json
     retry-after: 30
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"44444444-4444-4444-8444-444444444444","response":{"job_status":"submitted","job_id":"44444444-4444-4444-8444-444444444444","queue_id":"cloud-run","process_id":123456,"response":null},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
     "#);
 }
 
 #[tokio::test]
-async fn a_failed_job_is_a_success_of_the_poll_and_not_to_be_asked_again() {
-    let world = World::new().await;
-    assert_reply!(world.poll(FAILED).await, @r#"
+async fn a_failed_job_is_a_successful_poll_without_retry_after() {
+    let environment = Environment::start().await;
+    assert_response!(environment.poll(FAILED).await, @r#"
     200
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"33333333-3333-4333-8333-333333333333","response":{"job_status":"failed","job_id":"33333333-3333-4333-8333-333333333333","queue_id":140368864456064,"process_id":123456,"response":{"endpoint":"/v1/media/convert","code":500,"id":"convert_job_7","job_id":"33333333-3333-4333-8333-333333333333","response":null,"message":"The input has no audio stream.","pid":123456,"queue_id":140368864456064,"run_time":0.412,"queue_time":0.02,"total_time":0.432,"queue_length":0,"build_number":"1.0.0"}},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
     "#);
@@ -73,13 +52,9 @@ async fn a_failed_job_is_a_success_of_the_poll_and_not_to_be_asked_again() {
 
 #[tokio::test]
 async fn an_unknown_job_is_not_found() {
-    let world = World::new().await;
-    assert_reply!(world.poll(UNKNOWN).await, @r#"
+    let environment = Environment::start().await;
+    assert_response!(environment.poll(UNKNOWN).await, @r#"
     404
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"error":"Job not found","job_id":"00000000-0000-4000-8000-000000000000"}
     "#);
@@ -87,16 +62,12 @@ async fn an_unknown_job_is_not_found() {
 
 #[tokio::test]
 async fn both_routes_give_the_same_answer() {
-    let world = World::new().await;
-    let toolkit = world.send(Ask::job(FAILED)).await;
-    let paid = world.send(Ask::job(FAILED).path("/paid/get/job/status")).await;
+    let environment = Environment::start().await;
+    let toolkit = environment.send(Request::job(FAILED)).await;
+    let paid = environment.send(Request::job(FAILED).path("/paid/get/job/status")).await;
     assert_eq!(paid.status_file(), toolkit.status_file());
-    assert_reply!(paid, @r#"
+    assert_response!(paid, @r#"
     200
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"33333333-3333-4333-8333-333333333333","response":{"job_status":"failed","job_id":"33333333-3333-4333-8333-333333333333","queue_id":140368864456064,"process_id":123456,"response":{"endpoint":"/v1/media/convert","code":500,"id":"convert_job_7","job_id":"33333333-3333-4333-8333-333333333333","response":null,"message":"The input has no audio stream.","pid":123456,"queue_id":140368864456064,"run_time":0.412,"queue_time":0.02,"total_time":0.432,"queue_length":0,"build_number":"1.0.0"}},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
     "#);
@@ -104,121 +75,98 @@ async fn both_routes_give_the_same_answer() {
 
 #[tokio::test]
 async fn the_callers_reference_is_echoed() {
-    let world = World::new().await;
+    let environment = Environment::start().await;
     for (id, echoed) in [
         (json!("order 66"), r#""order 66""#),
         (json!("\"quoted\" \\ and \u{1} and é"), r#""\"quoted\" \\ and \u0001 and é""#),
         (json!(""), r#""""#),
         (json!(null), "null"),
     ] {
-        let reply = world.send(Ask::body(json!({ "job_id": DONE, "id": id }).to_string())).await;
+        let response = environment.send(Request::body(json!({ "job_id": DONE, "id": id }).to_string())).await;
         let start = format!(
             r#"{{"endpoint":"/v1/toolkit/job/status","code":200,"id":{echoed},"job_id":"{DONE}","response":{{"#
         );
-        assert!(reply.body.starts_with(&start), "{reply}");
+        assert!(response.body.starts_with(&start), "{response}");
     }
 }
 
 #[tokio::test]
 async fn a_job_id_in_capitals_finds_the_file_and_is_echoed_in_lower_case() {
-    let world = World::new().await;
-    let reply = world.poll(&DONE.to_uppercase()).await;
-    assert_eq!(reply.status_file(), world.poll(DONE).await.status_file());
-    assert!(reply.body.contains(&format!(r#""id":null,"job_id":"{DONE}","response""#)), "{reply}");
-    assert_reply!(world.poll("ABCDEFAB-CDEF-4BCD-8FAB-CDEFABCDEFAB").await, @r#"
+    let environment = Environment::start().await;
+    let response = environment.poll(&DONE.to_uppercase()).await;
+    assert_eq!(response.status_file(), environment.poll(DONE).await.status_file());
+    assert!(response.body.contains(&format!(r#""id":null,"job_id":"{DONE}","response""#)), "{response}");
+    assert_response!(environment.poll("ABCDEFAB-CDEF-4BCD-8FAB-CDEFABCDEFAB").await, @r#"
     404
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"error":"Job not found","job_id":"abcdefab-cdef-4bcd-8fab-cdefabcdefab"}
     "#);
 }
 
 #[tokio::test]
-async fn an_environment_keeps_its_identity_and_tells_it_in_every_envelope() {
-    let world = World::new().await;
-    let identity = |reply: Reply| {
-        let envelope: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+async fn an_environment_has_one_identity_and_every_envelope_names_it() {
+    let environment = Environment::start().await;
+    let identity = |response: Response| {
+        let envelope: Value = serde_json::from_str(&response.body).unwrap();
         assert_eq!(envelope["total_time"], envelope["run_time"]);
         assert!(envelope["queue_id"].as_u64().unwrap() < 1 << 53);
         (envelope["pid"].clone(), envelope["queue_id"].clone(), envelope["build_number"].clone())
     };
-    let first = identity(world.poll(DONE).await);
+    let first = identity(environment.poll(DONE).await);
     assert_eq!(first.0, std::process::id());
     assert_eq!(first.2, env!("CARGO_PKG_VERSION"));
-    assert_eq!(identity(world.poll(QUEUED).await), first);
-    assert_ne!(identity(World::new().await.poll(DONE).await).1, first.1);
+    assert_eq!(identity(environment.poll(QUEUED).await), first);
+    assert_ne!(identity(Environment::start().await.poll(DONE).await).1, first.1);
 }
 
 #[tokio::test]
 async fn retry_after_is_a_tenth_of_the_files_age_between_1_and_30_seconds() {
-    let world = World::new().await;
+    let environment = Environment::start().await;
     let mut seen = Vec::new();
     for forward in [0, 9, 10, 1, 80, 195, 5, 1, 100_000] {
-        world.clock.forward(forward);
-        seen.push(world.poll(QUEUED).await.header("retry-after").unwrap().to_owned());
+        environment.clock.forward(forward);
+        seen.push(environment.poll(QUEUED).await.header("retry-after").unwrap().to_owned());
     }
     // ages:           0    9    19   20   100   295   300   301   100301
     assert_eq!(seen, ["1", "1", "1", "2", "10", "29", "30", "30", "30"]);
 }
 
 #[tokio::test]
-async fn a_file_from_the_future_is_as_good_as_new() {
-    let world = World::new().await;
-    world.poll_file(r#"{"job_status":"running"}"#).await; // written now by the real clock
-    let file = std::fs::File::options().write(true).open(world.object("jobs", &format!("{UNKNOWN}.json"))).unwrap();
+async fn a_file_with_a_date_in_the_future_counts_as_new() {
+    let environment = Environment::start().await;
+    environment.poll_file(r#"{"job_status":"running"}"#).await; // written now by the real clock
+    let file =
+        std::fs::File::options().write(true).open(environment.object("jobs", &format!("{UNKNOWN}.json"))).unwrap();
     file.set_modified(std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(4_000_000_000)).unwrap();
-    assert_eq!(world.poll(UNKNOWN).await.header("retry-after"), Some("1"));
+    assert_eq!(environment.poll(UNKNOWN).await.header("retry-after"), Some("1"));
 }
 
 #[tokio::test]
 async fn errors_come_in_their_documented_shapes() {
-    let world = World::new().await;
-    assert_reply!(world.send(Ask::job(DONE).path("/v1/toolkit/job/stats")).await, @r#"
+    let environment = Environment::start().await;
+    assert_response!(environment.send(Request::job(DONE).path("/v1/toolkit/job/stats")).await, @r#"
     404
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"error":"Not found","code":404}
     "#);
-    assert_reply!(world.send(Ask::job(DONE).method("GET")).await, @r#"
+    assert_response!(environment.send(Request::job(DONE).method("GET")).await, @r#"
     405
     allow: POST
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"error":"Method not allowed: use POST","code":405}
     "#);
-    assert_reply!(world.send(Ask::job(DONE).no_key()).await, @r#"
+    assert_response!(environment.send(Request::job(DONE).no_key()).await, @r#"
     401
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"error":"Unauthorized: send a valid API key in the x-api-key header","code":401}
     "#);
-    assert_reply!(world.send(Ask::body(format!("{{\"job_id\":\"{}\"}}", "x".repeat(16 * 1024)))).await, @r#"
+    assert_response!(environment.send(Request::body(format!("{{\"job_id\":\"{}\"}}", "x".repeat(16 * 1024)))).await, @r#"
     413
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"error":"The request body is too large: at most 16384 bytes are accepted","code":413}
     "#);
-    assert_reply!(world.send(Ask::body("")).await, @r#"
+    assert_response!(environment.send(Request::body("")).await, @r#"
     400
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"error":"The request body is empty: send a JSON object such as {\"job_id\":\"<uuid>\"}","code":400}
     "#);
@@ -226,30 +174,29 @@ async fn errors_come_in_their_documented_shapes() {
 
 #[tokio::test]
 async fn a_missing_an_empty_and_a_wrong_key_get_the_same_bytes() {
-    let world = World::new().await;
-    let missing = world.send(Ask::job(DONE).no_key()).await.to_string();
+    let environment = Environment::start().await;
+    let missing = environment.send(Request::job(DONE).no_key()).await.to_string();
     assert!(missing.starts_with("401\n"), "{missing}");
     for key in ["", " ", "wrong", "DEMO-KEY", "demo-key ", "demo-key, demo-key", "\u{e9}\u{20ac}"] {
-        assert_eq!(world.send(Ask::job(DONE).key(key)).await.to_string(), missing, "{key:?}");
+        assert_eq!(environment.send(Request::job(DONE).key(key)).await.to_string(), missing, "{key:?}");
     }
 }
 
 #[tokio::test]
 async fn an_empty_key_is_refused_even_if_its_digest_is_configured() {
-    let plan = Plan::new().await;
-    let keys = crate::world::keyring(&[json!({ "name": "nobody", "sha256": crate::world::sha256("") })]);
-    let world = plan.set("API_KEYS", keys).start().await;
-    assert_eq!(world.send(Ask::job(DONE).key("")).await.status, 401);
-    assert_eq!(world.send(Ask::job(DONE).no_key()).await.status, 401);
+    let keys = keyring::document(&[entry("nobody", "")]);
+    let environment = Deployment::with_samples().await.set("API_KEYS", keys).start().await;
+    assert_eq!(environment.send(Request::job(DONE).key("")).await.status, 401);
+    assert_eq!(environment.send(Request::job(DONE).no_key()).await.status, 401);
 }
 
 #[tokio::test]
-async fn a_bad_body_is_told_what_is_wrong_with_it() {
-    let world = World::new().await;
-    let error = async |ask: Ask| {
-        let reply = world.send(ask).await;
-        assert_eq!(reply.status, 400, "{reply}");
-        let body: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+async fn a_bad_body_gets_a_message_that_says_what_is_wrong() {
+    let environment = Environment::start().await;
+    let error = async |request: Request| {
+        let response = environment.send(request).await;
+        assert_eq!(response.status, 400, "{response}");
+        let body: Value = serde_json::from_str(&response.body).unwrap();
         assert_eq!(body, json!({ "error": body["error"], "code": 400 }));
         body["error"].as_str().unwrap().to_owned()
     };
@@ -286,11 +233,11 @@ async fn a_bad_body_is_told_what_is_wrong_with_it() {
         r#"{"job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","id":"a","id":"a"}"#,
         "\u{feff}{\"job_id\":\"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7\"}",
     ] {
-        answers += &format!("{}\n    {}\n", body.replace(['\u{1}', '\u{feff}'], "?"), error(Ask::body(body)).await);
+        answers += &format!("{}\n    {}\n", body.replace(['\u{1}', '\u{feff}'], "?"), error(Request::body(body)).await);
     }
-    answers += &format!("(no body at all)\n    {}\n", error(Ask::body("").no_body()).await);
-    answers += &format!("(not UTF-8)\n    {}\n", error(Ask::bytes(b"{\"job_id\":\"\xff\"}")).await);
-    answers += &format!("(not base64)\n    {}\n", error(Ask::body("{\"job_id\":\"$\"}").base64()).await);
+    answers += &format!("(no body at all)\n    {}\n", error(Request::body("").no_body()).await);
+    answers += &format!("(not UTF-8)\n    {}\n", error(Request::bytes(b"{\"job_id\":\"\xff\"}")).await);
+    answers += &format!("(not base64)\n    {}\n", error(Request::body("{\"job_id\":\"$\"}").base64()).await);
     insta::assert_snapshot!(answers, @r#"
 
         The request body is empty: send a JSON object such as {"job_id":"<uuid>"}
@@ -363,7 +310,7 @@ async fn a_bad_body_is_told_what_is_wrong_with_it() {
 
 #[tokio::test]
 async fn other_members_white_space_and_escapes_in_the_body_are_fine() {
-    let world = World::new().await;
+    let environment = Environment::start().await;
     let escaped = DONE.replace('e', "\\u0065");
     let deep = "[".repeat(5000) + &"]".repeat(5000);
     for body in [
@@ -372,108 +319,141 @@ async fn other_members_white_space_and_escapes_in_the_body_are_fine() {
         format!(r#"{{"job\u005fid":"{escaped}"}}"#),
         format!(r#"{{"x":{deep},"job_id":"{DONE}"}}"#),
     ] {
-        assert_eq!(world.send(Ask::body(&body)).await.status, 200, "{body}");
+        assert_eq!(environment.send(Request::body(&body)).await.status, 200, "{body}");
     }
 }
 
 #[tokio::test]
 async fn a_body_of_16_kib_is_accepted_and_one_byte_more_is_not() {
-    let world = World::new().await;
+    let environment = Environment::start().await;
     let body = |length: usize| {
         let body = format!(r#"{{"job_id":"{DONE}","x":""}}"#);
         body.replace(r#""x":"""#, &format!(r#""x":"{}""#, "x".repeat(length - body.len())))
     };
-    assert_eq!(world.send(Ask::body(body(16 * 1024))).await.status, 200);
-    assert_eq!(world.send(Ask::body(body(16 * 1024 + 1))).await.status, 413);
+    assert_eq!(environment.send(Request::body(body(16 * 1024))).await.status, 200);
+    assert_eq!(environment.send(Request::body(body(16 * 1024 + 1))).await.status, 413);
     assert_eq!(
-        world.send(Ask::bytes(body(16 * 1024).as_bytes())).await.status,
+        environment.send(Request::bytes(body(16 * 1024).as_bytes())).await.status,
         200,
         "the limit is on the decoded body"
     );
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_told_in_the_documented_order() {
-    let world = World::new().await;
-    let all_wrong = Ask::body("x".repeat(20_000)).method("PUT").no_key().path("/nowhere");
-    assert_eq!(world.send(all_wrong.clone()).await.status, 404);
-    assert_eq!(world.send(all_wrong.clone().path("/paid/get/job/status")).await.status, 405);
-    let rest = Ask::body("x".repeat(20_000));
-    assert_eq!(world.send(rest.clone().no_key()).await.status, 401);
-    assert_eq!(world.send(rest).await.status, 413);
-    assert_eq!(world.send(Ask::body("x")).await.status, 400);
-    assert_eq!(world.poll(UNKNOWN).await.status, 404);
+async fn a_request_with_several_faults_is_told_the_first_in_the_documented_order() {
+    let environment = Environment::start().await;
+    let all_wrong = Request::body("x".repeat(20_000)).method("PUT").no_key().path("/nowhere");
+    assert_eq!(environment.send(all_wrong.clone()).await.status, 404);
+    assert_eq!(environment.send(all_wrong.clone().path("/paid/get/job/status")).await.status, 405);
+    let rest = Request::body("x".repeat(20_000));
+    assert_eq!(environment.send(rest.clone().no_key()).await.status, 401);
+    assert_eq!(environment.send(rest).await.status, 413);
+    assert_eq!(environment.send(Request::body("x")).await.status, 400);
+    assert_eq!(environment.poll(UNKNOWN).await.status, 404);
+}
+
+#[test]
+fn every_front_door_is_tested_through_its_gateway() {
+    let gateways = GATEWAYS.each_ref().map(|gateway| (gateway.name, gateway.max_answer));
+    assert_eq!(gateways, DOORS.each_ref().map(|door| (door.name, door.max_payload)));
 }
 
 #[tokio::test]
 async fn every_front_door_gets_the_answer_in_its_own_shape() {
-    let world = World::new().await;
-    let ask = Ask::job(UNKNOWN);
-    let answer = world.invoke(&ask.http_api(), &ask).await;
-    insta::assert_json_snapshot!(answer, @r#"
-    {
-      "body": "{\"error\":\"Job not found\",\"job_id\":\"00000000-0000-4000-8000-000000000000\"}",
-      "cookies": [],
-      "headers": {
-        "cache-control": "no-store",
-        "content-type": "application/json",
-        "x-content-type-options": "nosniff",
-        "x-request-id": "8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f"
-      },
-      "isBase64Encoded": false,
-      "multiValueHeaders": {},
-      "statusCode": 404
+    let environment = Environment::start().await;
+    for gateway in &GATEWAYS {
+        let answer = environment.invoke(&Request::job(UNKNOWN).through(gateway)).await;
+        match gateway.name {
+            "API Gateway HTTP API or function URL" => insta::assert_json_snapshot!(answer, @r#"
+                {
+                  "body": "{\"error\":\"Job not found\",\"job_id\":\"00000000-0000-4000-8000-000000000000\"}",
+                  "cookies": [],
+                  "headers": {
+                    "cache-control": "no-store",
+                    "content-type": "application/json",
+                    "x-content-type-options": "nosniff",
+                    "x-request-id": "8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f"
+                  },
+                  "isBase64Encoded": false,
+                  "multiValueHeaders": {},
+                  "statusCode": 404
+                }
+                "#),
+            "API Gateway REST API" => insta::assert_json_snapshot!(answer, @r#"
+                {
+                  "body": "{\"error\":\"Job not found\",\"job_id\":\"00000000-0000-4000-8000-000000000000\"}",
+                  "headers": {
+                    "cache-control": "no-store",
+                    "content-type": "application/json",
+                    "x-content-type-options": "nosniff",
+                    "x-request-id": "8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f"
+                  },
+                  "isBase64Encoded": false,
+                  "multiValueHeaders": {},
+                  "statusCode": 404
+                }
+                "#),
+            "Application Load Balancer" => insta::assert_json_snapshot!(answer, @r#"
+                {
+                  "body": "{\"error\":\"Job not found\",\"job_id\":\"00000000-0000-4000-8000-000000000000\"}",
+                  "headers": {
+                    "cache-control": "no-store",
+                    "content-type": "application/json",
+                    "x-content-type-options": "nosniff",
+                    "x-request-id": "8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f"
+                  },
+                  "isBase64Encoded": false,
+                  "multiValueHeaders": {
+                    "cache-control": [
+                      "no-store"
+                    ],
+                    "content-type": [
+                      "application/json"
+                    ],
+                    "x-content-type-options": [
+                      "nosniff"
+                    ],
+                    "x-request-id": [
+                      "8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f"
+                    ]
+                  },
+                  "statusCode": 404,
+                  "statusDescription": "404 Not Found"
+                }
+                "#),
+            name => panic!("the answer's shape has no snapshot for {name}: {answer}"),
+        }
     }
-    "#);
-    let answer = world.invoke(&ask.rest_api(), &ask).await;
-    insta::assert_json_snapshot!(answer, @r#"
-    {
-      "body": "{\"error\":\"Job not found\",\"job_id\":\"00000000-0000-4000-8000-000000000000\"}",
-      "headers": {
-        "cache-control": "no-store",
-        "content-type": "application/json",
-        "x-content-type-options": "nosniff",
-        "x-request-id": "8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f"
-      },
-      "isBase64Encoded": false,
-      "multiValueHeaders": {},
-      "statusCode": 404
-    }
-    "#);
-    let answer = world.invoke(&ask.load_balancer(), &ask).await;
-    insta::assert_json_snapshot!(answer, @r#"
-    {
-      "body": "{\"error\":\"Job not found\",\"job_id\":\"00000000-0000-4000-8000-000000000000\"}",
-      "headers": {
-        "cache-control": "no-store",
-        "content-type": "application/json",
-        "x-content-type-options": "nosniff",
-        "x-request-id": "8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f"
-      },
-      "isBase64Encoded": false,
-      "multiValueHeaders": {
-        "cache-control": [
-          "no-store"
-        ],
-        "content-type": [
-          "application/json"
-        ],
-        "x-content-type-options": [
-          "nosniff"
-        ],
-        "x-request-id": [
-          "8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f"
-        ]
-      },
-      "statusCode": 404,
-      "statusDescription": "404 Not Found"
-    }
-    "#);
 }
 
 #[tokio::test]
-async fn a_path_is_a_route_with_anything_in_front_that_ends_at_a_segment() {
-    let world = World::new().await;
+async fn every_front_door_gets_the_same_response() {
+    let environment = Environment::start().await;
+    for request in [
+        Request::job(RUNNING),
+        Request::job(UNKNOWN),
+        Request::job(DONE).no_key(),
+        Request::job(DONE).method("GET"),
+        Request::job(DONE).path("/"),
+        Request::bytes(b"{}"),
+        Request::body("").no_body(),
+    ] {
+        let through = async |gateway| {
+            let response = environment.send(request.clone().through(gateway)).await;
+            // The end of an envelope has the times, which differ.
+            let body = response.body.split(r#","message":"success","pid":"#).next().unwrap().to_owned();
+            (response.status, response.headers, body)
+        };
+        let first = through(&GATEWAYS[0]).await;
+        for gateway in &GATEWAYS[1..] {
+            assert_eq!(through(gateway).await, first, "{}", gateway.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_route_may_have_whole_segments_in_front() {
+    let environment = Environment::start().await;
     for (path, status) in [
         ("/paid/get/job/status", 200),
         ("/v1/toolkit/job/status", 200),
@@ -494,84 +474,90 @@ async fn a_path_is_a_route_with_anything_in_front_that_ends_at_a_segment() {
         ("", 404),
         ("/caf\u{e9} and \u{0}", 404),
     ] {
-        let ask = Ask::job(DONE).path(path);
-        assert_eq!(world.send(ask.clone()).await.status, status, "HTTP API {path:?}");
-        let answer = world.invoke(&ask.rest_api(), &ask).await;
-        assert_eq!(answer["statusCode"], status, "REST API {path:?}");
-        let answer = world.invoke(&ask.load_balancer(), &ask).await;
-        assert_eq!(answer["statusCode"], status, "load balancer {path:?}");
+        for gateway in &GATEWAYS {
+            let response = environment.send(Request::job(DONE).path(path).through(gateway)).await;
+            assert_eq!(response.status, status, "{path:?} through {}", gateway.name);
+        }
     }
 }
 
 #[tokio::test]
 async fn no_method_but_post_is_served() {
-    let world = World::new().await;
+    let environment = Environment::start().await;
     for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "post", "PROPFIND", "not a method", ""] {
-        let reply = world.send(Ask::job(DONE).method(method)).await;
-        assert_eq!((reply.status, reply.header("allow")), (405, Some("POST")), "{method}");
+        for gateway in &GATEWAYS {
+            let response = environment.send(Request::job(DONE).method(method).through(gateway)).await;
+            let found = (response.status, response.header("allow"));
+            assert_eq!(found, (405, Some("POST")), "{method:?} through {}", gateway.name);
+        }
     }
 }
 
 #[tokio::test]
 async fn a_base64_body_is_decoded() {
-    let world = World::new().await;
-    let reply = world.send(Ask::bytes(json!({ "job_id": DONE }).to_string().as_bytes())).await;
-    assert_eq!(reply.status, 200);
+    let environment = Environment::start().await;
+    for gateway in &GATEWAYS {
+        let request = Request::bytes(json!({ "job_id": DONE }).to_string().as_bytes());
+        assert_eq!(environment.send(request.through(gateway)).await.status, 200, "{}", gateway.name);
+    }
 }
 
 #[tokio::test]
-async fn headers_that_are_none_of_ours_can_be_anything() {
-    let world = World::new().await;
-    let ask = Ask::job(DONE)
+async fn other_headers_may_have_any_name_and_value() {
+    let environment = Environment::start().await;
+    let request = Request::job(DONE)
         .header("host", "not a host:99999999")
         .header("x-forwarded-proto", "\u{0}")
         .header("cloudfront-viewer-city", "S\u{e3}o Paulo")
         .header("", "")
         .header("\u{1f600}", "\n");
-    assert_eq!(world.send(ask.clone()).await.status, 200);
-    assert_eq!(world.invoke(&ask.rest_api(), &ask).await["statusCode"], 200);
-    assert_eq!(world.invoke(&ask.load_balancer(), &ask).await["statusCode"], 200);
+    for gateway in &GATEWAYS {
+        assert_eq!(environment.send(request.clone().through(gateway)).await.status, 200, "{}", gateway.name);
+    }
 }
 
 #[tokio::test]
 async fn header_names_are_read_in_any_case() {
-    let world = World::new().await;
-    assert_eq!(world.send(Ask::job(DONE).no_key().header("X-API-Key", "demo-key")).await.status, 200);
+    let environment = Environment::start().await;
+    let request = Request::job(DONE).no_key().header("X-API-Key", "demo-key");
+    for gateway in &GATEWAYS {
+        assert_eq!(environment.send(request.clone().through(gateway)).await.status, 200, "{}", gateway.name);
+    }
 }
 
 #[tokio::test]
-async fn an_event_of_no_front_door_is_refused() {
+async fn an_event_that_no_front_door_knows_is_refused() {
     for event in [json!({}), json!({ "source": "aws.events" }), json!({ "requestContext": null, "headers": null })] {
-        let error = serde_json::from_value::<job_status::front_door::Event>(event).err().unwrap();
+        let error = Event::parse(event.to_string().as_bytes()).err().unwrap();
         assert_eq!(
             error.to_string(),
-            "not an event of an API Gateway HTTP or REST API, a function URL or an Application Load Balancer"
+            "not an event of a front door: API Gateway HTTP API or function URL, Application Load Balancer, API Gateway REST API"
         );
     }
 }
 
 #[tokio::test]
 async fn a_prefix_is_put_in_front_of_the_jobs_keys() {
-    let plan = Plan::new().await.set("JOBS_PREFIX", "state/of-");
-    plan.put("jobs", &format!("state/of-{UNKNOWN}.json"), r#"{"job_status":"done"}"#);
-    let world = plan.start().await;
-    assert_eq!(world.poll(UNKNOWN).await.status_file(), r#"{"job_status":"done"}"#);
-    assert_eq!(world.poll(DONE).await.status, 404);
+    let deployment = Deployment::with_samples().await.set("JOBS_PREFIX", "state/of-");
+    deployment.put("jobs", &format!("state/of-{UNKNOWN}.json"), r#"{"job_status":"done"}"#);
+    let environment = deployment.start().await;
+    assert_eq!(environment.poll(UNKNOWN).await.status_file(), r#"{"job_status":"done"}"#);
+    assert_eq!(environment.poll(DONE).await.status, 404);
 }
 
 #[tokio::test]
-async fn a_prefix_may_have_letters_that_urls_escape() {
+async fn a_prefix_may_have_characters_that_urls_escape() {
     let prefix = "jobs of söhne & co/(1) 50%+=?#*'!~$:@/";
-    let plan = Plan::new().await.set("JOBS_PREFIX", prefix);
-    plan.put("jobs", &format!("{prefix}{UNKNOWN}.json"), r#"{"job_status":"done"}"#);
-    let world = plan.start().await;
-    assert_eq!(world.poll(UNKNOWN).await.status_file(), r#"{"job_status":"done"}"#);
+    let deployment = Deployment::with_samples().await.set("JOBS_PREFIX", prefix);
+    deployment.put("jobs", &format!("{prefix}{UNKNOWN}.json"), r#"{"job_status":"done"}"#);
+    let environment = deployment.start().await;
+    assert_eq!(environment.poll(UNKNOWN).await.status_file(), r#"{"job_status":"done"}"#);
 }
 
 #[tokio::test]
-async fn large_envelopes_are_compressed_for_those_who_accept_it() {
-    let world = World::new().await;
-    let plain = world.poll(LARGE).await;
+async fn large_envelopes_are_compressed_for_callers_who_accept_gzip() {
+    let environment = Environment::start().await;
+    let plain = environment.poll(LARGE).await;
     assert_eq!((plain.header("content-encoding"), plain.header("vary")), (None, Some("accept-encoding")));
     for (accept, coding) in [
         ("gzip", Some("gzip")),
@@ -582,24 +568,38 @@ async fn large_envelopes_are_compressed_for_those_who_accept_it() {
         ("br, identity", None),
         ("", None),
     ] {
-        let reply = world.send(Ask::job(LARGE).header("accept-encoding", accept)).await;
-        assert_eq!(reply.header("content-encoding"), coding, "{accept}");
-        assert_eq!(reply.status_file(), plain.status_file(), "{accept}");
-        assert_eq!(reply.header("vary"), Some("accept-encoding"), "{accept}");
+        let response = environment.send(Request::job(LARGE).header("accept-encoding", accept)).await;
+        assert_eq!(response.header("content-encoding"), coding, "{accept}");
+        assert_eq!(response.status_file(), plain.status_file(), "{accept}");
+        assert_eq!(response.header("vary"), Some("accept-encoding"), "{accept}");
     }
-    let small = world.send(Ask::job(DONE).header("accept-encoding", "gzip")).await;
+    let small = environment.send(Request::job(DONE).header("accept-encoding", "gzip")).await;
     assert_eq!((small.header("content-encoding"), small.header("vary")), (None, None));
 }
 
 #[tokio::test]
+async fn envelopes_are_compressed_only_for_gateways_that_pass_them_on() {
+    let environment = Environment::start().await;
+    let plain = environment.poll(LARGE).await;
+    for gateway in &GATEWAYS {
+        let request = Request::job(LARGE).header("accept-encoding", "gzip").through(gateway);
+        let response = environment.send(request).await;
+        let compressed = (response.header("content-encoding"), response.header("vary"));
+        let expected = if gateway.passes_gzip { (Some("gzip"), Some("accept-encoding")) } else { (None, None) };
+        assert_eq!(compressed, expected, "{}", gateway.name);
+        assert_eq!(response.status_file(), plain.status_file(), "{}", gateway.name);
+    }
+}
+
+#[tokio::test]
 async fn each_request_logs_one_line_for_the_operator() {
-    let world = World::new().await;
-    world.poll(DONE).await;
-    let line = world.logs.request();
+    let environment = Environment::start().await;
+    environment.poll(DONE).await;
+    let line = environment.logs.request();
     for (member, value) in [
         ("level", json!("INFO")),
         ("message", json!("request")),
-        ("request_id", json!(crate::world::REQUEST_ID)),
+        ("request_id", json!(REQUEST_ID)),
         ("route", json!("/v1/toolkit/job/status")),
         ("key", json!("demo")),
         ("job_id", json!(DONE)),
@@ -614,20 +614,20 @@ async fn each_request_logs_one_line_for_the_operator() {
     assert!(line["s3_time"].as_f64().unwrap() > 0.0 && line["run_time"].as_f64() >= line["s3_time"].as_f64(), "{line}");
 
     let mut outcomes = Vec::new();
-    for ask in [
-        Ask::job(RUNNING),
-        Ask::job(QUEUED),
-        Ask::job(SUBMITTED),
-        Ask::job(FAILED),
-        Ask::job(UNKNOWN),
-        Ask::job("x"),
-        Ask::job(DONE).no_key(),
-        Ask::job(DONE).method("GET"),
-        Ask::job(DONE).path("/"),
-        Ask::body("x".repeat(17_000)),
+    for request in [
+        Request::job(RUNNING),
+        Request::job(QUEUED),
+        Request::job(SUBMITTED),
+        Request::job(FAILED),
+        Request::job(UNKNOWN),
+        Request::job("x"),
+        Request::job(DONE).no_key(),
+        Request::job(DONE).method("GET"),
+        Request::job(DONE).path("/"),
+        Request::body("x".repeat(17_000)),
     ] {
-        world.send(ask).await;
-        let line = world.logs.request();
+        environment.send(request).await;
+        let line = environment.logs.request();
         assert_eq!((&line["cold"], &line["level"]), (&json!(false), &json!("INFO")), "{line}");
         outcomes.push(format!("{} {}", line["outcome"].as_str().unwrap(), line["status"]));
     }
@@ -646,17 +646,17 @@ async fn each_request_logs_one_line_for_the_operator() {
             "too_large 413",
         ]
     );
-    assert_eq!(world.logs.with("message", "request").len(), 11);
+    assert_eq!(environment.logs.with("message", "request").len(), 11);
 }
 
 #[tokio::test]
 async fn logs_have_neither_keys_nor_status_content_at_the_finest_level() {
-    let world = World::new().await;
-    world.poll_file(r#"{"job_status":"content-of-status","response":"content-of-result"}"#).await;
-    world.send(Ask::job(DONE).key("presented-secret")).await;
-    let log = world.logs.text();
-    assert_eq!(world.logs.request()["outcome"], "unauthorized");
-    for secret in ["demo-key", "presented-secret", "content-of", &crate::world::sha256("demo-key")] {
+    let environment = Environment::start().await;
+    environment.poll_file(r#"{"job_status":"content-of-status","response":"content-of-result"}"#).await;
+    environment.send(Request::job(DONE).key("presented-secret")).await;
+    let log = environment.logs.text();
+    assert_eq!(environment.logs.request()["outcome"], "unauthorized");
+    for secret in ["demo-key", "presented-secret", "content-of", &sha256("demo-key")] {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
 }

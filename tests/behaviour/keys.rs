@@ -1,58 +1,63 @@
 //! The keyring, through the front door.
 
-use std::fs;
+use std::{fs, sync::Arc, time::Duration};
 
-use local::samples::{DONE, UNKNOWN};
+use futures_util::future::join_all;
+use local::samples::DONE;
 use serde_json::{Value, json};
-
-use crate::{
-    ask::{Ask, assert_reply},
-    clock::fast_timers,
-    fault_s3::{Act, FaultS3, error, object},
-    world::{Plan, World, keyring, sha256},
+use testbed::{
+    fault_s3::{Act, FaultS3, error_document, object},
+    keyring::{self, entry, sha256},
 };
+use tokio::{
+    runtime::Builder,
+    sync::Barrier,
+    time::{Instant, sleep},
+};
+
+use crate::harness::{Deployment, Environment, Request, assert_response, fast_timers};
 
 const ACME: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 const FILMS: &str = "aaaaaaaa-0000-4000-8000-000000000002";
 const SHARED: &str = "aaaaaaaa-0000-4000-8000-000000000003";
 const STATUS: &str = r#"{"job_status":"done"}"#;
 
-fn entry(name: &str, key: &str) -> Value {
-    json!({ "name": name, "sha256": sha256(key) })
-}
-
 fn with(mut entry: Value, member: &str, value: impl Into<Value>) -> Value {
     entry[member] = value.into();
     entry
 }
 
-async fn status(world: &World, key: &str) -> u16 {
-    world.send(Ask::job(DONE).key(key)).await.status
+async fn status(environment: &Environment, key: &str) -> u16 {
+    environment.send(Request::job(DONE).key(key)).await.status
 }
 
-/// A world with its keyring in S3.
-async fn in_s3(entries: &[Value]) -> World {
-    let plan = Plan::new().await.set("API_KEYS", "s3://config/keys/ring.json");
-    plan.put("config", "keys/ring.json", keyring(entries));
-    plan.start().await
+/// An environment with its keyring in S3.
+async fn with_ring_in_s3(entries: &[Value]) -> Environment {
+    let deployment = Deployment::with_samples().await.set("API_KEYS", "s3://config/keys/ring.json");
+    deployment.put("config", "keys/ring.json", keyring::document(entries));
+    deployment.start().await
 }
 
-fn replace(world: &World, document: impl AsRef<[u8]>) {
-    world.put("config", "keys/ring.json", document);
+fn replace_ring(environment: &Environment, document: impl AsRef<[u8]>) {
+    environment.put("config", "keys/ring.json", document);
 }
 
 #[tokio::test]
 async fn each_key_of_the_ring_is_accepted_and_logged_by_its_name() {
     let entries = [entry("acme", "key of acme"), entry("zeta & co", "key of zeta")];
     let upper = with(entry("upper", ""), "sha256", sha256("key of upper").to_uppercase());
-    let world = Plan::new().await.set("API_KEYS", keyring(&[&entries[..], &[upper]].concat())).start().await;
+    let environment = Deployment::with_samples()
+        .await
+        .set("API_KEYS", keyring::document(&[&entries[..], &[upper]].concat()))
+        .start()
+        .await;
     for (key, name) in [("key of acme", "acme"), ("key of zeta", "zeta & co"), ("key of upper", "upper")] {
-        assert_eq!(status(&world, key).await, 200);
-        assert_eq!(world.logs.request()["key"], name);
+        assert_eq!(status(&environment, key).await, 200);
+        assert_eq!(environment.logs.request()["key"], name);
     }
-    assert_eq!(status(&world, "key of nobody").await, 401);
-    assert_eq!(world.logs.request()["key"], Value::Null);
-    assert_eq!(status(&world, &sha256("key of acme")).await, 401, "a digest is no key");
+    assert_eq!(status(&environment, "key of nobody").await, 401);
+    assert_eq!(environment.logs.request()["key"], Value::Null);
+    assert_eq!(status(&environment, &sha256("key of acme")).await, 401, "a digest is no key");
 }
 
 #[tokio::test]
@@ -60,73 +65,78 @@ async fn a_key_works_until_the_moment_it_expires() {
     // The tests' clock starts at 2026-11-23T12:00:00Z.
     let expiring = with(entry("expiring", "expiring"), "expires", "2026-11-23T14:00:10+02:00");
     let expired = with(entry("expired", "expired"), "expires", "2026-11-23T12:00:00Z");
-    let world = Plan::new().await.set("API_KEYS", keyring(&[expiring, expired])).start().await;
-    assert_eq!(status(&world, "expired").await, 401);
-    assert_eq!(status(&world, "expiring").await, 200);
-    world.clock.forward(9);
-    assert_eq!(status(&world, "expiring").await, 200);
-    world.clock.forward(1);
-    let expired = world.send(Ask::job(DONE).key("expiring")).await;
-    let wrong = world.send(Ask::job(DONE).key("wrong")).await;
+    let environment =
+        Deployment::with_samples().await.set("API_KEYS", keyring::document(&[expiring, expired])).start().await;
+    assert_eq!(status(&environment, "expired").await, 401);
+    assert_eq!(status(&environment, "expiring").await, 200);
+    environment.clock.forward(9);
+    assert_eq!(status(&environment, "expiring").await, 200);
+    environment.clock.forward(1);
+    let expired = environment.send(Request::job(DONE).key("expiring")).await;
+    let wrong = environment.send(Request::job(DONE).key("wrong")).await;
     assert_eq!((expired.status, expired.to_string()), (401, wrong.to_string()));
 }
 
 #[tokio::test]
 async fn a_key_with_a_prefix_sees_its_own_jobs_and_no_others() {
-    let plan = Plan::new().await.set("JOBS_PREFIX", "jobs/").set(
+    let deployment = Deployment::with_samples().await.set("JOBS_PREFIX", "jobs/").set(
         "API_KEYS",
-        keyring(&[
+        keyring::document(&[
             with(entry("acme", "acme"), "prefix", "acme/"),
             with(entry("acme-films", "films"), "prefix", "acme/films/"),
             entry("all", "all"),
         ]),
     );
     for (folder, job) in [("jobs/acme/", ACME), ("jobs/acme/films/", FILMS), ("jobs/", SHARED)] {
-        plan.put("jobs", &format!("{folder}{job}.json"), STATUS);
+        deployment.put("jobs", &format!("{folder}{job}.json"), STATUS);
     }
-    let world = plan.start().await;
+    let environment = deployment.start().await;
     for (key, own) in [("acme", ACME), ("films", FILMS), ("all", SHARED)] {
         for job in [ACME, FILMS, SHARED] {
-            let reply = world.send(Ask::job(job).key(key)).await;
+            let response = environment.send(Request::job(job).key(key)).await;
             if job == own {
-                assert_eq!(reply.status_file(), STATUS, "{key} {job}");
+                assert_eq!(response.status_file(), STATUS, "{key} {job}");
             } else {
                 let body = format!(r#"{{"error":"Job not found","job_id":"{job}"}}"#);
-                assert_eq!((reply.status, reply.body), (404, body), "{key} {job}");
+                assert_eq!((response.status, response.body), (404, body), "{key} {job}");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn rotation_is_two_keys_with_one_scope_for_a_while() {
+async fn during_a_rotation_both_keys_have_the_same_scope() {
     let old = with(entry("acme-2026", "old"), "prefix", "acme/");
     let new = with(entry("acme-2027", "new"), "prefix", "acme/");
-    let world = in_s3(std::slice::from_ref(&old)).await;
-    world.put("jobs", &format!("acme/{DONE}.json"), STATUS);
+    let environment = with_ring_in_s3(std::slice::from_ref(&old)).await;
+    environment.put("jobs", &format!("acme/{DONE}.json"), STATUS);
     let mut seen = Vec::new();
     for ring in [vec![old.clone()], vec![old, new.clone()], vec![new]] {
-        replace(&world, keyring(&ring));
-        world.clock.forward(60);
-        seen.push((status(&world, "old").await, status(&world, "new").await));
+        replace_ring(&environment, keyring::document(&ring));
+        environment.clock.forward(60);
+        seen.push((status(&environment, "old").await, status(&environment, "new").await));
     }
     assert_eq!(seen, [(200, 401), (200, 200), (401, 200)]);
 }
 
 #[tokio::test]
 async fn a_revoked_key_stops_working_and_a_new_one_starts_within_60_seconds() {
-    let world = in_s3(&[entry("revoked", "revoked")]).await;
-    replace(&world, keyring(&[entry("new", "new")]));
-    world.clock.forward(59);
-    assert_eq!((status(&world, "revoked").await, status(&world, "new").await), (200, 401));
-    world.clock.forward(1);
-    assert_eq!(status(&world, "revoked").await, 401, "the request that finds the ring stale is judged by the new one");
-    assert_eq!(status(&world, "new").await, 200);
+    let environment = with_ring_in_s3(&[entry("revoked", "revoked")]).await;
+    replace_ring(&environment, keyring::document(&[entry("new", "new")]));
+    environment.clock.forward(59);
+    assert_eq!((status(&environment, "revoked").await, status(&environment, "new").await), (200, 401));
+    environment.clock.forward(1);
+    assert_eq!(
+        status(&environment, "revoked").await,
+        401,
+        "the request that finds the ring stale is checked against the new one"
+    );
+    assert_eq!(status(&environment, "new").await, 200);
 }
 
 #[tokio::test]
 async fn a_malformed_replacement_is_kept_out_and_reported() {
-    let world = in_s3(&[entry("good", "good")]).await;
+    let environment = with_ring_in_s3(&[entry("good", "good")]).await;
     for document in [
         "",
         "{",
@@ -134,121 +144,205 @@ async fn a_malformed_replacement_is_kept_out_and_reported() {
         r#"{"keys":[{"name":"x","sha256":"good"}]}"#,
         r#"{"keys":[{"name":"eternal","sha256":"0","expire":"2020"}]}"#,
     ] {
-        replace(&world, document);
-        world.clock.forward(60);
-        assert_eq!(status(&world, "good").await, 200, "{document}");
+        replace_ring(&environment, document);
+        environment.clock.forward(60);
+        assert_eq!(status(&environment, "good").await, 200, "{document}");
     }
-    let failures = world.logs.with("event", "keyring_refresh_failed");
+    let failures = environment.logs.with("event", "keyring_refresh_failed");
     assert_eq!(failures.len(), 5);
     assert_eq!((&failures[4]["level"], &failures[4]["age"]), (&json!("ERROR"), &json!(300)));
     assert_eq!(
         failures[4]["error"],
         "the object that API_KEYS names is not a valid keyring: keys[0]: there is no member expire, keys[0]: sha256 is not 64 hexadecimal digits"
     );
-    replace(&world, keyring(&[entry("better", "better")]));
-    world.clock.forward(60);
-    assert_eq!((status(&world, "good").await, status(&world, "better").await), (401, 200));
+    replace_ring(&environment, keyring::document(&[entry("better", "better")]));
+    environment.clock.forward(60);
+    assert_eq!((status(&environment, "good").await, status(&environment, "better").await), (401, 200));
 }
 
 #[tokio::test]
-async fn an_emptied_ring_accepts_nobody_and_warns() {
-    let world = in_s3(&[entry("last", "last")]).await;
-    replace(&world, keyring(&[]));
-    world.clock.forward(60);
-    assert_eq!(status(&world, "last").await, 401);
-    assert_eq!(world.logs.with("event", "keyring_empty")[0]["level"], "WARN");
+async fn an_empty_ring_accepts_nobody_and_is_a_warning() {
+    let environment = with_ring_in_s3(&[entry("last", "last")]).await;
+    replace_ring(&environment, keyring::document(&[]));
+    environment.clock.forward(60);
+    assert_eq!(status(&environment, "last").await, 401);
+    assert_eq!(environment.logs.with("event", "keyring_empty")[0]["level"], "WARN");
 
-    let world = Plan::new().await.set("API_KEYS", keyring(&[])).start().await;
-    assert_eq!(status(&world, "last").await, 401);
-    assert_eq!(world.logs.with("event", "keyring_empty").len(), 1);
+    let environment = Deployment::with_samples().await.set("API_KEYS", keyring::document(&[])).start().await;
+    assert_eq!(status(&environment, "last").await, 401);
+    assert_eq!(environment.logs.with("event", "keyring_empty").len(), 1);
 }
 
 #[tokio::test]
 async fn the_last_good_ring_stays_in_force_for_15_minutes_and_then_nobody_gets_in() {
-    let world = in_s3(&[entry("good", "good")]).await;
-    let ring = world.object("config", "keys/ring.json");
+    let environment = with_ring_in_s3(&[entry("good", "good")]).await;
+    let ring = environment.object("config", "keys/ring.json");
     let kept = fs::read(&ring).unwrap();
     fs::remove_file(&ring).unwrap();
     for minute in 1..15 {
-        world.clock.forward(60);
-        assert_eq!(status(&world, "good").await, 200, "minute {minute}");
-        assert_eq!(status(&world, "wrong").await, 401, "minute {minute}");
+        environment.clock.forward(60);
+        assert_eq!(status(&environment, "good").await, 200, "minute {minute}");
+        assert_eq!(status(&environment, "wrong").await, 401, "minute {minute}");
     }
-    world.clock.forward(60);
-    assert_reply!(world.send(Ask::job(DONE).key("good")).await, @r#"
+    environment.clock.forward(60);
+    assert_response!(environment.send(Request::job(DONE).key("good")).await, @r#"
     500
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"error":"Failed to retrieve job status: API keys cannot be checked at the moment","code":500}
     "#);
-    assert_eq!(world.logs.request()["kind"], "keyring_stale");
-    assert_eq!(status(&world, "wrong").await, 500);
-    assert_eq!(world.logs.with("event", "keyring_refresh_failed").len(), 15, "one a minute");
+    assert_eq!(environment.logs.request()["kind"], "keyring_stale");
+    assert_eq!(status(&environment, "wrong").await, 500);
+    assert_eq!(environment.logs.with("event", "keyring_refresh_failed").len(), 15, "one a minute");
 
     fs::write(&ring, kept).unwrap();
-    assert_eq!(status(&world, "good").await, 500, "the next try comes 5 seconds after the last");
-    world.clock.forward(5);
-    assert_eq!(status(&world, "good").await, 200, "and then all is well");
-    assert_eq!(status(&world, "wrong").await, 401);
+    assert_eq!(status(&environment, "good").await, 500, "the next try comes 5 seconds after the last one");
+    environment.clock.forward(5);
+    assert_eq!(status(&environment, "good").await, 200, "and the ring is good again");
+    assert_eq!(status(&environment, "wrong").await, 401);
 }
 
 #[tokio::test]
-async fn a_clock_that_was_set_back_has_the_ring_read_again() {
-    let world = in_s3(&[entry("old", "old")]).await;
-    replace(&world, keyring(&[entry("new", "new")]));
-    world.clock.back(3600);
-    assert_eq!((status(&world, "old").await, status(&world, "new").await), (401, 200));
+async fn the_ring_is_read_again_after_the_clock_was_set_back() {
+    let environment = with_ring_in_s3(&[entry("old", "old")]).await;
+    replace_ring(&environment, keyring::document(&[entry("new", "new")]));
+    environment.clock.back(3600);
+    assert_eq!((status(&environment, "old").await, status(&environment, "new").await), (401, 200));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_ring_that_has_not_changed_is_not_sent_again() {
     fast_timers();
     let s3 = FaultS3::start().await;
-    s3.then([Act::Answer(object(keyring(&[entry("good", "good")])))]);
-    let world = Plan::at(s3.url()).set("API_KEYS", "s3://config/ring.json").start().await;
-    let seen = s3.seen();
+    s3.then([Act::Answer(object(keyring::document(&[entry("good", "good")])))]);
+    let environment = Deployment::with_s3(s3.url()).set("API_KEYS", "s3://config/ring.json").start().await;
+    let seen = s3.take_requests();
     assert!(seen[0].starts_with("GET /config/ring.json"), "{}", seen[0]);
     assert!(seen[1].starts_with("GET /jobs/00000000-0000-0000-0000-000000000000.json"), "{}", seen[1]);
     assert_eq!(seen.len(), 2, "at start-up");
     assert_eq!(s3.connections(), 1);
 
-    world.clock.forward(60);
+    environment.clock.forward(60);
     s3.then([Act::Answer(b"HTTP/1.1 304 Not Modified\r\netag: \"1\"\r\n\r\n".to_vec()), Act::Answer(object(STATUS))]);
-    assert_eq!(status(&world, "good").await, 200);
-    let seen = s3.seen();
+    assert_eq!(status(&environment, "good").await, 200);
+    let seen = s3.take_requests();
     assert!(
         seen[0].starts_with("GET /config/ring.json") && seen[0].contains("if-none-match: \"1\"\r\n"),
         "{}",
         seen[0]
     );
     assert!(seen[1].starts_with(&format!("GET /jobs/{DONE}.json")), "{}", seen[1]);
-    assert_eq!(world.logs.with("event", "keyring_refresh_failed"), Vec::<Value>::new());
+    assert_eq!(environment.logs.with("event", "keyring_refresh_failed"), Vec::<Value>::new());
 
-    world.clock.forward(59);
+    environment.clock.forward(59);
     s3.then([Act::Answer(object(STATUS))]);
-    assert_eq!(status(&world, "good").await, 200);
-    assert_eq!(s3.seen().len(), 1, "confirmed a minute ago");
-    assert_eq!(s3.connections(), 1, "all on the connection that the start-up opened");
+    assert_eq!(status(&environment, "good").await, 200);
+    assert_eq!(s3.take_requests().len(), 1, "confirmed a minute ago");
+    assert_eq!(s3.connections(), 1, "all on the connection that was opened at start-up");
+}
+
+/// An environment that is due to read its keyring again, in front of an S3 that has a status for every
+/// job and does `ring` with each request for the keyring.
+async fn with_ring_due(ring: Act) -> (FaultS3, Environment) {
+    let s3 = FaultS3::start().await;
+    s3.always(Act::Answer(object(keyring::document(&[entry("good", "good")]))));
+    let environment = Deployment::with_s3(s3.url()).set("API_KEYS", "s3://config/ring.json").start().await;
+    environment.clock.forward(60);
+    s3.take_requests();
+    s3.always_by(move |head| if is_for_ring(head) { ring.clone() } else { Act::Answer(object(STATUS)) });
+    (s3, environment)
+}
+
+fn is_for_ring(head: &str) -> bool {
+    head.starts_with("GET /config/ring.json")
+}
+
+/// What a poll takes by the timers' clock, in ms.
+async fn time_of_poll(environment: &Environment) -> u128 {
+    let started = Instant::now();
+    assert_eq!(status(environment, "good").await, 200);
+    started.elapsed().as_millis()
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_of_s3_during_a_refresh_leaves_time_for_the_status() {
+async fn a_stalled_ring_holds_up_one_poll_by_250_ms_and_no_other() {
     fast_timers();
-    let s3 = FaultS3::start().await;
-    s3.always(Act::Answer(object(keyring(&[entry("good", "good")]))));
-    let world = Plan::at(s3.url()).set("API_KEYS", "s3://config/ring.json").start().await;
-    world.clock.forward(60);
-    s3.seen();
-    s3.then([Act::Hang(vec![]), Act::Hang(vec![])]);
-    s3.always(Act::Answer(object(STATUS)));
-    assert_eq!(world.send(Ask::job(UNKNOWN).key("good")).await.status_file(), STATUS);
-    assert_eq!(s3.seen().len(), 3, "two attempts at the ring, one at the status");
-    assert_eq!(world.logs.with("event", "keyring_refresh_failed").len(), 1);
-    assert_eq!(status(&world, "good").await, 200);
-    assert_eq!(s3.seen().len(), 1, "the next request does not wait for the ring again");
+    let (s3, environment) = with_ring_due(Act::Hang(vec![])).await;
+    let first = time_of_poll(&environment).await;
+    assert!((250..350).contains(&first), "{first} ms");
+    for _ in 0..20 {
+        let next = time_of_poll(&environment).await;
+        assert!(next < 100, "{next} ms");
+    }
+    assert_eq!(s3.take_requests().into_iter().filter(|head| is_for_ring(head)).count(), 1, "one read at a time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ring_that_cannot_be_read_is_reported_once_a_minute() {
+    fast_timers();
+    let (s3, environment) = with_ring_due(Act::Hang(vec![])).await;
+    for _ in 0..24 {
+        assert_eq!(status(&environment, "good").await, 200);
+        sleep(Duration::from_secs(13)).await; // all attempts of a refresh
+        environment.clock.forward(5);
+    }
+    let reports = environment.logs.with("event", "keyring_refresh_failed");
+    assert_eq!(reports.len(), 2, "{reports:?}");
+    assert_eq!(reports[0]["error"], "timed_out: deadline has elapsed");
+    assert!(
+        s3.take_requests().into_iter().filter(|head| is_for_ring(head)).count() > 60,
+        "it is tried again all the time"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ring_that_takes_two_seconds_comes_into_force() {
+    fast_timers();
+    let ring = object(keyring::document(&[entry("new", "new")]));
+    let (_s3, environment) = with_ring_due(Act::Late(Duration::from_secs(2), ring)).await;
+    assert_eq!((status(&environment, "good").await, status(&environment, "new").await), (200, 401));
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!((status(&environment, "good").await, status(&environment, "new").await), (401, 200));
+}
+
+/// The environment runs only while it is polled, as on Lambda.
+#[test]
+fn a_ring_that_arrives_while_the_environment_is_frozen_comes_into_force() {
+    let outside = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let inside = Builder::new_current_thread().enable_all().build().unwrap();
+    let s3 = outside.block_on(FaultS3::start());
+    s3.always(Act::Answer(object(keyring::document(&[entry("good", "good")]))));
+    let environment =
+        inside.block_on(async { Deployment::with_s3(s3.url()).set("API_KEYS", "s3://config/ring.json").start().await });
+    environment.clock.forward(60);
+    let (ring, released) = (object(keyring::document(&[entry("new", "new")])), Arc::new(Barrier::new(2)));
+    let late = Act::Together(Arc::clone(&released), ring);
+    s3.always_by(move |head| if is_for_ring(head) { late.clone() } else { Act::Answer(object(STATUS)) });
+    assert_eq!(inside.block_on(status(&environment, "good")), 200);
+    outside.block_on(released.wait());
+    let is_revoked = |_| inside.block_on(status(&environment, "good")) == 401;
+    assert!((0..1000).any(is_revoked), "the new ring has been there all the time");
+    assert_eq!(inside.block_on(status(&environment, "new")), 200);
+}
+
+#[tokio::test]
+async fn requests_that_come_during_a_refresh_are_checked_against_the_new_ring() {
+    let (s3, environment) = with_ring_due(Act::Answer(object(keyring::document(&[entry("new", "new")])))).await;
+    let revoked = (0..8).map(|_| status(&environment, "good"));
+    assert_eq!(join_all(revoked).await, [401; 8]);
+    assert_eq!(s3.take_requests().len(), 1, "the ring was read once, and no status");
+}
+
+#[tokio::test]
+async fn the_grace_does_not_end_when_the_clock_is_set_back() {
+    let environment = with_ring_in_s3(&[entry("good", "good")]).await;
+    fs::remove_file(environment.object("config", "keys/ring.json")).unwrap();
+    environment.clock.back(3600);
+    assert_eq!(status(&environment, "good").await, 200);
+    assert_eq!(environment.logs.with("event", "keyring_refresh_failed").len(), 1);
+    environment.clock.forward(13 * 60);
+    assert_eq!(status(&environment, "good").await, 200);
+    environment.clock.forward(60);
+    assert_eq!(status(&environment, "good").await, 500, "it counts from when the clock was set back");
 }
 
 #[tokio::test(start_paused = true)]
@@ -256,9 +350,12 @@ async fn a_ring_that_cannot_be_loaded_fails_the_init() {
     fast_timers();
     let s3 = FaultS3::start().await;
     for (answer, expected) in [
-        (error("403 Forbidden", "AccessDenied", "Access Denied"), "the keyring cannot be read: access_denied: "),
         (
-            error("404 Not Found", "NoSuchKey", "The specified key does not exist."),
+            error_document("403 Forbidden", "AccessDenied", "Access Denied"),
+            "the keyring cannot be read: access_denied: ",
+        ),
+        (
+            error_document("404 Not Found", "NoSuchKey", "The specified key does not exist."),
             "the keyring cannot be read: no_such_key: ",
         ),
         (
@@ -267,20 +364,21 @@ async fn a_ring_that_cannot_be_loaded_fails_the_init() {
         ),
     ] {
         s3.always(Act::Answer(answer));
-        let failed = Plan::at(s3.url()).set("API_KEYS", "s3://config/ring.json").try_start().await.err().unwrap();
-        let text = job_status::error::chain(&failed);
+        let failed =
+            Deployment::with_s3(s3.url()).set("API_KEYS", "s3://config/ring.json").try_start().await.err().unwrap();
+        let text = job_status::chain(&failed);
         assert!(text.starts_with(expected), "{text}");
     }
 }
 
 #[tokio::test]
 async fn neither_key_nor_digest_is_ever_printed_or_answered() {
-    let world = in_s3(&[entry("good", "the good key")]).await;
+    let environment = with_ring_in_s3(&[entry("good", "the good key")]).await;
     let mut bodies = String::new();
     for key in ["the good key", "the wrong key"] {
-        bodies += &world.send(Ask::job(DONE).key(key)).await.to_string();
+        bodies += &environment.send(Request::job(DONE).key(key)).await.to_string();
     }
-    // Every way in which a key or digest can get into the wrong place of the document.
+    // Every place in the document into which a key or a digest can get by mistake.
     for document in [
         json!({ "keys": ["the good key"] }),
         json!({ "the good key": sha256("the good key") }),
@@ -292,18 +390,18 @@ async fn neither_key_nor_digest_is_ever_printed_or_answered() {
         json!({ "keys": [entry("a", "the good key"), entry("b", "the good key")] }),
         json!("the good key"),
     ] {
-        replace(&world, document.to_string());
-        world.clock.forward(60);
-        bodies += &world.send(Ask::job(DONE).key("the good key")).await.to_string();
+        replace_ring(&environment, document.to_string());
+        environment.clock.forward(60);
+        bodies += &environment.send(Request::job(DONE).key("the good key")).await.to_string();
     }
-    assert_eq!(world.logs.with("event", "keyring_refresh_failed").len(), 9);
-    let everything = world.logs.text() + &bodies;
+    assert_eq!(environment.logs.with("event", "keyring_refresh_failed").len(), 9);
+    let everything = environment.logs.text() + &bodies;
     for secret in ["the good key", "the wrong key", &sha256("the good key"), &sha256("the wrong key")] {
         assert!(!everything.contains(secret), "{secret} in {everything}");
     }
 }
 
-/// Documents that parser and schema must agree on; the flag is the verdict.
+/// Documents, and for each whether it is a keyring.
 fn documents() -> Vec<(Value, bool)> {
     let good = entry("acme", "k");
     let sha = sha256("k");
@@ -408,20 +506,20 @@ fn documents() -> Vec<(Value, bool)> {
         documents.extend(
             values
                 .into_iter()
-                .map(|(value, verdict)| (json!({ "keys": [with(good.clone(), member, value)] }), verdict)),
+                .map(|(value, is_keyring)| (json!({ "keys": [with(good.clone(), member, value)] }), is_keyring)),
         );
     }
     documents
 }
 
 #[test]
-fn the_schema_and_the_parser_come_to_the_same_verdict() {
+fn the_schema_and_the_parser_accept_the_same_documents() {
     let schema: Value = serde_json::from_str(include_str!("../../keyring.schema.json")).unwrap();
     let schema = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
-    for (document, verdict) in documents() {
-        let parsed = job_status::keyring::Keyring::parse(document.to_string().as_bytes());
-        assert_eq!(parsed.is_ok(), verdict, "parser on {document}");
-        assert_eq!(schema.is_valid(&document), verdict, "schema on {document}");
+    for (document, is_keyring) in documents() {
+        let parsed = job_status::Keyring::parse(document.to_string().as_bytes());
+        assert_eq!(parsed.is_ok(), is_keyring, "parser on {document}");
+        assert_eq!(schema.is_valid(&document), is_keyring, "schema on {document}");
     }
 }
 
@@ -438,7 +536,7 @@ fn each_fault_is_named_with_its_entry() {
         json!({ "keys": [entry("acme", "k"), {}, with(entry("x", "y"), "prefix", "x"), with(entry("z", "z"), "expires", "soon")] }).to_string(),
         json!({ "keys": vec![json!({}); 10] }).to_string(),
     ] {
-        let faults = job_status::keyring::Keyring::parse(document.as_bytes()).err().unwrap();
+        let faults = job_status::Keyring::parse(document.as_bytes()).err().unwrap();
         answers += &format!("{faults}\n");
     }
     insta::assert_snapshot!(answers, @"

@@ -1,83 +1,115 @@
-//! Holds every response of every test to `openapi.yaml`.
+//! The examples in `openapi.yaml` are answers that the endpoint really gives. Its headers and schemas
+//! are held to every response of every test, in `harness/openapi.rs`.
 
-use std::sync::LazyLock;
+use std::collections::BTreeSet;
 
-use jsonschema::Validator;
+use indexmap::IndexMap;
+use local::samples::{DONE, UNKNOWN};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use testbed::fault_s3::{Act, FaultS3, error_document, no_such_key, object};
 
-use crate::ask::Reply;
+use crate::harness::{Deployment, Environment, Request, fast_timers};
 
-static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(|| serde_saphyr::from_str(include_str!("../../openapi.yaml")).unwrap());
+/// A JSON value whose objects keep the order of their members.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(untagged)]
+enum Ordered {
+    Object(IndexMap<String, Ordered>),
+    Array(Vec<Ordered>),
+    Scalar(Value),
+}
 
-/// For each documented status, the documented headers and the body's schema.
-static RESPONSES: LazyLock<Vec<(u16, Vec<Header>, Validator)>> = LazyLock::new(|| {
-    let responses = DOCUMENT["paths"]["/v1/toolkit/job/status"]["post"]["responses"].as_object().unwrap();
-    let documented = responses.iter().map(|(status, reference)| {
-        let response = resolve(reference);
-        let headers = response["headers"].as_object().unwrap().iter();
-        let headers = headers.map(|(name, header)| Header::new(name, resolve(header)));
-        let body = &response["content"]["application/json"]["schema"];
-        (status.parse().unwrap(), headers.collect(), validator(body))
+impl Ordered {
+    fn members(&self) -> &IndexMap<String, Self> {
+        let Self::Object(members) = self else { panic!("{} is not an object", self.text()) };
+        members
+    }
+
+    fn at(&self, path: &[&str]) -> &Self {
+        path.iter().fold(self, |value, name| &value.members()[*name])
+    }
+
+    fn text(&self) -> String {
+        serde_json::to_string(self).unwrap()
+    }
+}
+
+/// The bodies that are given as examples, each with its status.
+fn examples() -> Vec<(u16, Ordered)> {
+    let document: Ordered = serde_saphyr::from_str(include_str!("../../openapi.yaml")).unwrap();
+    let responses = document.at(&["paths", "/v1/toolkit/job/status", "post", "responses"]).members();
+    let examples = responses.iter().flat_map(|(status, response)| {
+        let reference = response.at(&["$ref"]).text();
+        let name = reference.trim_matches('"').strip_prefix("#/components/responses/").unwrap();
+        let response = document.at(&["components", "responses", name, "content", "application/json"]);
+        let examples = response.at(&["examples"]).members().values();
+        examples.map(|example| (status.parse().unwrap(), example.at(&["value"]).clone()))
     });
-    documented.collect()
-});
-
-struct Header {
-    name: String,
-    required: bool,
-    schema: Validator,
+    examples.collect()
 }
 
-impl Header {
-    fn new(name: &str, header: &Value) -> Self {
-        Self { name: name.to_owned(), required: header["required"] == true, schema: validator(&header["schema"]) }
+#[tokio::test(start_paused = true)]
+async fn every_example_of_an_error_is_an_answer_of_the_endpoint() {
+    fast_timers();
+    let s3 = FaultS3::start().await;
+    let environment = Deployment::with_s3(s3.url()).start().await;
+    let mut answers = BTreeSet::new();
+    for request in [
+        Request::job(DONE).path("/v1/toolkit/job/stats"),
+        Request::job(DONE).method("GET"),
+        Request::job(DONE).no_key(),
+        Request::body("x".repeat(16_385)),
+        Request::body(""),
+        Request::bytes(b"{\"job_id\":\"\xff\"}"),
+        Request::body("job_id=42"),
+        Request::body("[]"),
+        Request::body("{} {}"),
+        Request::body("{}"),
+        Request::body(r#"{"job_id":"x","job_id":"y"}"#),
+        Request::body(r#"{"job_id":42}"#),
+        Request::body(r#"{"job_id":"42"}"#),
+        Request::body(format!(r#"{{"job_id":"{DONE}","id":"a","id":"a"}}"#)),
+        Request::body(format!(r#"{{"job_id":"{DONE}","id":7}}"#)),
+    ] {
+        let response = environment.send(request).await;
+        answers.insert((response.status, response.body));
     }
-}
-
-fn resolve(value: &'static Value) -> &'static Value {
-    match value["$ref"].as_str() {
-        Some(reference) => DOCUMENT.pointer(reference.strip_prefix('#').unwrap()).unwrap(),
-        None => value,
+    for act in [
+        Act::Answer(no_such_key()),
+        Act::Answer(error_document("503 Slow Down", "SlowDown", "Please reduce your request rate.")),
+        Act::Hang(vec![]),
+        Act::Close(vec![]),
+        Act::Answer(error_document("403 Forbidden", "AccessDenied", "Access Denied")),
+        Act::Answer(object(r#"{"job_status":"do"#)),
+        Act::Answer(object(json!({ "text": "x".repeat(7_000_000) }).to_string())),
+    ] {
+        s3.always(act);
+        let response = environment.poll(UNKNOWN).await;
+        answers.insert((response.status, response.body));
     }
+    for (status, example) in examples().into_iter().filter(|(status, _)| *status != 200) {
+        let example = (status, example.text());
+        assert!(answers.remove(&example), "openapi.yaml has {example:?}, which is none of {answers:#?}");
+    }
+    assert_eq!(answers, BTreeSet::new(), "these answers are not among the examples");
 }
 
-/// A validator for a schema of the document, which may refer to others there.
-fn validator(schema: &Value) -> Validator {
-    let schema = json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "components": DOCUMENT["components"],
-        "allOf": [schema],
-    });
-    jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
-}
+#[tokio::test]
+async fn every_example_of_an_envelope_is_an_answer_of_the_endpoint_with_its_members_in_order() {
+    let environment = Environment::start().await;
+    for (_, example) in examples().into_iter().filter(|(status, _)| *status == 200) {
+        let [job_id, id] = ["job_id", "id"].map(|name| example.at(&[name]));
+        let key = format!("{}.json", job_id.text().trim_matches('"'));
+        environment.put("jobs", &key, example.at(&["response"]).text());
+        let request = Request::body(format!(r#"{{"job_id":{},"id":{}}}"#, job_id.text(), id.text()));
+        let response = environment.send(request).await;
+        assert_eq!(response.status, 200, "{response}");
 
-/// Asserts that status, headers and body are what the document promises.
-pub fn assert_documented(reply: &Reply) {
-    let (_, headers, body) = RESPONSES
-        .iter()
-        .find(|(status, ..)| *status == reply.status)
-        .unwrap_or_else(|| panic!("{} is not documented: {reply}", reply.status));
-    assert_eq!(reply.header("content-type"), Some("application/json"), "{reply}");
-    for (name, value) in &reply.headers {
-        if name == "content-type" {
-            continue;
+        let Ordered::Object(mut answer) = serde_json::from_str(&response.body).unwrap() else { panic!("{response}") };
+        for differing in ["pid", "queue_id", "run_time", "total_time", "build_number"] {
+            answer[differing] = example.at(&[differing]).clone();
         }
-        let header = headers.iter().find(|header| header.name == *name);
-        let header = header.unwrap_or_else(|| panic!("{name} is not documented: {reply}"));
-        let value = value.parse::<u64>().map_or_else(|_| json!(value), |number| json!(number));
-        assert!(header.schema.is_valid(&value), "{name}: {value}");
-    }
-    for header in headers.iter().filter(|header| header.required) {
-        assert!(reply.header(&header.name).is_some(), "{} is missing: {reply}", header.name);
-    }
-    match serde_json::from_str::<Value>(&reply.body) {
-        Ok(json) => {
-            if let Err(error) = body.validate(&json) {
-                panic!("{error}: {reply}");
-            }
-        }
-        // Depth, lone surrogates, numbers beyond all bounds: well-formed, but no value of serde_json's.
-        Err(error) => assert!(reply.status == 200, "{error}: {reply}"),
+        assert_eq!(Ordered::Object(answer).text(), example.text());
     }
 }

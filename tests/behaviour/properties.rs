@@ -2,29 +2,29 @@
 
 use local::samples::UNKNOWN;
 use proptest::{collection, prelude::*};
+use testbed::{
+    fault_s3::{Act, FaultS3, object},
+    keyring::DEMO_KEY,
+};
 use tokio::runtime::Runtime;
 
-use crate::{
-    ask::Ask,
-    fault_s3::{Act, FaultS3, object},
-    world::{Plan, World},
-};
+use crate::harness::{Deployment, Environment, Request};
 
-/// A runtime, and in it a world whose S3 has `content` for every job and counts its requests.
-fn world(content: &str) -> (Runtime, FaultS3, World) {
+/// A runtime, and in it an environment in front of an S3 that has the status file `{}` for every job.
+fn start() -> (Runtime, FaultS3, Environment) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (s3, world) = runtime.block_on(async {
+    let (s3, environment) = runtime.block_on(async {
         let s3 = FaultS3::start().await;
-        let world = Plan::at(s3.url()).start().await;
-        s3.always(Act::Answer(object(content)));
-        s3.seen();
-        (s3, world)
+        let environment = Deployment::with_s3(s3.url()).start().await;
+        s3.always(Act::Answer(object("{}")));
+        s3.take_requests();
+        (s3, environment)
     });
-    (runtime, s3, world)
+    (runtime, s3, environment)
 }
 
-/// A path in JSON Schema's grammar would be another parser; this is the grammar of RFC 8259,
-/// with the white space, escapes and number spellings that it allows.
+/// Any JSON value, made by the grammar of RFC 8259: with the white space, the escapes and the ways of
+/// writing numbers that it allows.
 fn json() -> impl Strategy<Value = String> {
     let string = collection::vec(
         prop_oneof![
@@ -63,22 +63,22 @@ fn json_object() -> impl Strategy<Value = String> {
 
 #[test]
 fn any_bytes_as_body_are_a_400_and_never_reach_s3() {
-    let (runtime, s3, world) = world("{}");
+    let (runtime, s3, environment) = start();
     let body = prop_oneof![
         collection::vec(any::<u8>(), 0..200),
         json().prop_map(String::into_bytes),
         json_object().prop_map(String::into_bytes),
     ];
     proptest!(|(body in body)| {
-        let reply = runtime.block_on(world.send(Ask::bytes(&body)));
-        prop_assert_eq!(reply.status, 400, "{}", reply);
-        prop_assert_eq!(s3.seen(), Vec::<String>::new());
+        let response = runtime.block_on(environment.send(Request::bytes(&body)));
+        prop_assert_eq!(response.status, 400, "{}", response);
+        prop_assert_eq!(s3.take_requests(), Vec::<String>::new());
     });
 }
 
 #[test]
 fn any_string_as_job_id_is_a_400_and_never_reaches_s3_unless_it_is_a_uuid() {
-    let (runtime, s3, world) = world("{}");
+    let (runtime, s3, environment) = start();
     let hex = "[0-9a-fA-F]";
     let uuid = format!("{hex}{{8}}-{hex}{{4}}-{hex}{{4}}-{hex}{{4}}-{hex}{{12}}");
     let job_id = prop_oneof![
@@ -96,44 +96,44 @@ fn any_string_as_job_id_is_a_400_and_never_reaches_s3_unless_it_is_a_uuid() {
             })
     };
     proptest!(|(job_id in job_id)| {
-        let reply = runtime.block_on(world.send(Ask::job(&job_id)));
-        let seen = s3.seen();
+        let response = runtime.block_on(environment.send(Request::job(&job_id)));
+        let seen = s3.take_requests();
         if is_uuid(&job_id) {
-            prop_assert_eq!(reply.status, 200, "{}", reply);
+            prop_assert_eq!(response.status, 200, "{}", response);
             prop_assert!(seen.len() == 1 && seen[0].starts_with(&format!("GET /jobs/{}.json", job_id.to_lowercase())), "{seen:?}");
         } else {
-            prop_assert_eq!((reply.status, seen), (400, vec![]), "{}", job_id);
+            prop_assert_eq!((response.status, seen), (400, vec![]), "{}", job_id);
         }
     });
 }
 
 #[test]
 fn any_key_but_an_accepted_one_is_a_401_and_never_reaches_s3() {
-    let (runtime, s3, world) = world("{}");
+    let (runtime, s3, environment) = start();
     proptest!(|(key in any::<String>())| {
-        prop_assume!(key != crate::ask::DEMO_KEY);
-        let reply = runtime.block_on(world.send(Ask::job(UNKNOWN).key(&key)));
-        prop_assert_eq!((reply.status, s3.seen()), (401, vec![]));
+        prop_assume!(key != DEMO_KEY);
+        let response = runtime.block_on(environment.send(Request::job(UNKNOWN).key(&key)));
+        prop_assert_eq!((response.status, s3.take_requests()), (401, vec![]));
     });
 }
 
 #[test]
 fn any_json_object_as_status_file_comes_back_byte_for_byte() {
-    let (runtime, s3, world) = world("{}");
+    let (runtime, s3, environment) = start();
     proptest!(|(content in json_object())| {
         s3.always(Act::Answer(object(&content)));
-        let reply = runtime.block_on(world.poll(UNKNOWN));
-        prop_assert_eq!(reply.status_file(), &content);
+        let response = runtime.block_on(environment.poll(UNKNOWN));
+        prop_assert_eq!(response.status_file(), &content);
         if !content.contains("\\ud") && !content.contains("\\uD") && !content.contains('e') && !content.contains('E') {
-            // What every JSON reader can represent makes an envelope that every one can read.
-            prop_assert!(serde_json::from_str::<serde_json::Value>(&reply.body).is_ok(), "{}", reply.body);
+            // If every JSON reader can represent the file, every one can read the envelope.
+            prop_assert!(serde_json::from_str::<serde_json::Value>(&response.body).is_ok(), "{}", response.body);
         }
     });
 }
 
 #[test]
 fn any_bytes_as_status_file_are_passed_on_or_a_documented_500() {
-    let (runtime, s3, world) = world("{}");
+    let (runtime, s3, environment) = start();
     let damaged = (json_object(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(content, index, byte)| {
         let mut bytes = content.into_bytes();
         let index = index.index(bytes.len());
@@ -143,15 +143,15 @@ fn any_bytes_as_status_file_are_passed_on_or_a_documented_500() {
     let content = prop_oneof![collection::vec(any::<u8>(), 0..100), damaged, json().prop_map(String::into_bytes)];
     proptest!(|(content in content)| {
         s3.always(Act::Answer(object(&content)));
-        let reply = runtime.block_on(world.poll(UNKNOWN));
-        if reply.status == 200 {
-            prop_assert_eq!(reply.status_file().as_bytes(), &content);
+        let response = runtime.block_on(environment.poll(UNKNOWN));
+        if response.status == 200 {
+            prop_assert_eq!(response.status_file().as_bytes(), &content);
             let text = std::str::from_utf8(&content).unwrap();
             let is_object = serde_json::from_str::<&serde_json::value::RawValue>(text).unwrap().get().starts_with('{');
             prop_assert!(is_object);
         } else {
-            prop_assert_eq!(reply.status, 500);
-            prop_assert!(reply.body.starts_with(r#"{"error":"Failed to retrieve job status: the status file is "#), "{}", reply.body);
+            prop_assert_eq!(response.status, 500);
+            prop_assert!(response.body.starts_with(r#"{"error":"Failed to retrieve job status: the status file is "#), "{}", response.body);
         }
     });
 }

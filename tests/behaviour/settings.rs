@@ -1,37 +1,38 @@
-//! The environment.
+//! The settings, which are read from the environment variables.
 
 use std::collections::HashMap;
 
-use job_status::{Settings, s3::Bucket};
+use job_status::{Bucket, Settings};
 use tracing::level_filters::LevelFilter;
 
-fn read(change: &[(&'static str, &str)]) -> Result<Settings, String> {
+fn read_settings(change: &[(&'static str, &str)]) -> Result<Settings, String> {
     let mut variables =
         HashMap::from([("JOBS_BUCKET", "jobs"), ("API_KEYS", r#"{"keys":[]}"#), ("AWS_REGION", "eu-central-1")]);
     variables.extend(change.iter().copied());
-    Settings::read(|name| variables.get(name).map(ToString::to_string)).map_err(|faults| faults.to_string())
+    Settings::from_variables(|name| variables.get(name).map(ToString::to_string)).map_err(|faults| faults.to_string())
 }
 
 fn fault(name: &'static str, value: &str) -> String {
-    let Err(faults) = read(&[(name, value)]) else { panic!("{name}={value} is accepted") };
+    let Err(faults) = read_settings(&[(name, value)]) else { panic!("{name}={value} is accepted") };
     faults.strip_prefix("cannot start: ").unwrap().to_owned()
 }
 
 #[test]
-fn what_is_empty_is_as_good_as_unset() {
+fn an_empty_variable_counts_as_unset() {
     let settings =
-        read(&[("JOBS_PREFIX", ""), ("AWS_ENDPOINT_URL_S3", ""), ("AWS_CA_BUNDLE", ""), ("RUST_LOG", "")]).unwrap();
+        read_settings(&[("JOBS_PREFIX", ""), ("AWS_ENDPOINT_URL_S3", ""), ("AWS_CA_BUNDLE", ""), ("RUST_LOG", "")])
+            .unwrap();
     assert_eq!(settings.jobs_prefix, "");
-    assert_eq!(settings.jobs_bucket, Bucket::find("jobs", "eu-central-1", None).unwrap());
+    assert_eq!(settings.jobs_bucket, Bucket::resolve("jobs", "eu-central-1", None).unwrap());
     assert_eq!(settings.trust_store.name, "amazon");
     assert_eq!(settings.log, LevelFilter::INFO);
     assert_eq!(fault("JOBS_BUCKET", ""), "JOBS_BUCKET is not set: it takes the bucket of the status files");
 }
 
 #[test]
-fn each_setting_has_its_second_name_where_aws_has_one() {
-    let bucket = |variables: &[_]| read(variables).unwrap().jobs_bucket;
-    let expected = |region, endpoint| Bucket::find("jobs", region, endpoint).unwrap();
+fn a_variable_with_two_names_is_read_by_either() {
+    let bucket = |variables: &[_]| read_settings(variables).unwrap().jobs_bucket;
+    let expected = |region, endpoint| Bucket::resolve("jobs", region, endpoint).unwrap();
     assert_eq!(bucket(&[("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "us-east-2")]), expected("us-east-2", None));
     assert_eq!(bucket(&[("AWS_ENDPOINT_URL", "http://a:1")]), expected("eu-central-1", Some("http://a:1")));
     assert_eq!(
@@ -45,7 +46,7 @@ fn each_setting_has_its_second_name_where_aws_has_one() {
 }
 
 #[test]
-fn the_log_level_is_lambdas_or_rusts() {
+fn the_log_level_comes_from_lambda_or_from_rust_log() {
     for (variables, level) in [
         (vec![("AWS_LAMBDA_LOG_LEVEL", "DEBUG")], LevelFilter::DEBUG),
         (vec![("AWS_LAMBDA_LOG_LEVEL", "FATAL")], LevelFilter::ERROR),
@@ -53,7 +54,7 @@ fn the_log_level_is_lambdas_or_rusts() {
         (vec![("RUST_LOG", "off")], LevelFilter::OFF),
         (vec![("RUST_LOG", "trace"), ("AWS_LAMBDA_LOG_LEVEL", "ERROR")], LevelFilter::ERROR),
     ] {
-        assert_eq!(read(&variables).unwrap().log, level, "{variables:?}");
+        assert_eq!(read_settings(&variables).unwrap().log, level, "{variables:?}");
     }
     assert_eq!(
         fault("AWS_LAMBDA_LOG_LEVEL", "INOF"),
@@ -93,14 +94,14 @@ fn malformed_settings_are_named_without_their_value() {
 #[test]
 fn a_ca_bundle_with_an_unusable_certificate_is_refused() {
     let bundle = tempfile::NamedTempFile::new().unwrap();
-    let good = include_str!("../../src/amazon-roots.pem");
+    let good = include_str!("../../src/s3/amazon-roots.pem");
     std::fs::write(&bundle, format!("{good}-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n")).unwrap();
     let path = bundle.path().to_str().unwrap();
     assert_eq!(fault("AWS_CA_BUNDLE", path), "AWS_CA_BUNDLE has an unusable certificate (number 6)");
 }
 
 #[test]
-fn a_bucket_is_found_by_the_rules_of_its_partition_region_and_kind() {
+fn a_buckets_address_depends_on_partition_region_and_kind() {
     let arn = "arn:aws:s3:eu-west-1:123456789012:accesspoint/jobs";
     for (name, region, endpoint, expected) in [
         ("jobs", "eu-central-1", None, "https://jobs.s3.eu-central-1.amazonaws.com"),
@@ -110,6 +111,6 @@ fn a_bucket_is_found_by_the_rules_of_its_partition_region_and_kind() {
         (arn, "eu-west-1", None, "https://jobs-123456789012.s3-accesspoint.eu-west-1.amazonaws.com"),
         ("jobs", "eu-central-1", Some("http://localhost:9001/"), "http://localhost:9001/jobs"),
     ] {
-        assert_eq!(Bucket::find(name, region, endpoint).unwrap().url(), expected);
+        assert_eq!(Bucket::resolve(name, region, endpoint).unwrap().url(), expected);
     }
 }

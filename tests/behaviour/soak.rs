@@ -1,17 +1,17 @@
-//! Tens of thousands of requests through the binary, a twentieth of them with faults: every
-//! answer belongs to the job asked for, and the environment does not grow.
+//! Tens of thousands of requests through the binary, a twentieth of them with faults. Every answer is
+//! about the job that was asked about, and the process does not grow.
 
 use std::{collections::BTreeMap, fs, sync::Arc};
 
 use job_status::limits::MAX_STATUS_FILE;
+use testbed::{
+    fault_s3::{Act, FaultS3, error_document, job_id, object, object_announced_as, object_with},
+    lambda::Function,
+    variables,
+};
 use uuid::Uuid;
 
-use crate::{
-    ask::{Ask, Reply},
-    binary::{BINARY, environment},
-    fault_s3::{Act, FaultS3, error, job_id, object, object_with, promising},
-    lambda::Function,
-};
+use crate::harness::{Request, send, start_binary};
 
 const REQUESTS: u32 = 20_000;
 
@@ -25,14 +25,14 @@ async fn no_answer_is_mixed_up_and_nothing_grows_while_many_are_under_way() {
     soak(32, 10_000, 1024).await;
 }
 
-/// After `warm` requests every buffer, table and pool has its size, and the resident memory may grow by
-/// `growth` KiB; with many threads the one takes longer, the other is more.
+/// After `warm` requests every buffer, table and pool has reached its size. From then on the resident
+/// memory may grow by `growth` KiB. With many threads both numbers are larger.
 async fn soak(concurrency: u32, warm: u32, growth: u64) {
     let s3 = FaultS3::start().await;
     s3.always_by(faults());
-    let mut environment = environment(&s3.url());
-    environment.insert("AWS_LAMBDA_MAX_CONCURRENCY", concurrency.to_string());
-    let function = Arc::new(Function::start(BINARY, &environment).await);
+    let mut variables = variables::with_s3(s3.url());
+    variables.insert("AWS_LAMBDA_MAX_CONCURRENCY", concurrency.to_string());
+    let function = Arc::new(start_binary(&variables).await);
 
     let warm_up = poll_all(&function, concurrency, warm).await;
     let before = usage(function.pid());
@@ -47,7 +47,7 @@ async fn soak(concurrency: u32, warm: u32, growth: u64) {
     assert!(after.descriptors <= allowed, "open files: {before:?} {after:?}");
 }
 
-/// Has so many callers poll until there are so many answers; counts the answers by what they say.
+/// Lets `callers` poll until there are `requests` answers; counts the answers by their text.
 async fn poll_all(function: &Arc<Function>, callers: u32, requests: u32) -> BTreeMap<String, u32> {
     let polling: Vec<_> = (0..callers)
         .map(|caller| {
@@ -71,16 +71,14 @@ async fn poll_all(function: &Arc<Function>, callers: u32, requests: u32) -> BTre
     counts
 }
 
-/// Polls a job, checks that the answer is this request's and about this job, and sums it up.
+/// Polls a job and checks that the answer is about this job; returns the answer in short.
 async fn poll(function: &Function, job_id: String) -> String {
-    let answered = function.invoke(Ask::job(&job_id).http_api().to_string()).await;
-    let reply = Reply::unpack(&answered.json());
-    assert_eq!(reply.header("x-request-id"), Some(answered.request_id.as_str()));
-    if reply.status == 200 {
-        assert_eq!(reply.status_file(), status_file(&job_id));
+    let response = send(function, &Request::job(&job_id)).await;
+    if response.status == 200 {
+        assert_eq!(response.status_file(), status_file(&job_id));
         "200".into()
     } else {
-        format!("{} {}", reply.status, reply.body)
+        format!("{} {}", response.status, response.body)
     }
 }
 
@@ -91,17 +89,16 @@ async fn the_largest_file_is_answered_within_the_memory_of_a_256_mb_function() {
     let content = format!(r#"{{"segments":[{}0]}}"#, segment.repeat((largest - 20) / segment.len()));
     let s3 = FaultS3::start().await;
     s3.always(Act::Answer(object(&content)));
-    let function = Function::start(BINARY, &environment(&s3.url())).await;
-    let ask = Ask::job("aaaaaaaa-0000-4000-8000-000000000001");
+    let function = start_binary(&variables::with_s3(s3.url())).await;
+    let request = Request::job("aaaaaaaa-0000-4000-8000-000000000001");
     for _ in 0..3 {
-        let compressed = ask.clone().header("accept-encoding", "gzip").http_api().to_string();
-        assert_eq!(Reply::unpack(&function.invoke(compressed).await.json()).status_file(), content);
-        let plain = function.invoke(ask.http_api().to_string()).await;
-        assert!(Reply::unpack(&plain.json()).body.contains("send accept-encoding: gzip"));
+        let compressed = request.clone().header("accept-encoding", "gzip");
+        assert_eq!(send(&function, &compressed).await.status_file(), content);
+        assert!(send(&function, &request).await.body.contains("send accept-encoding: gzip"));
     }
     let peak = usage(function.pid()).peak;
     println!("peak resident memory: {peak} KiB");
-    // The rest of the 256 MB is the Lambda runtime's and a margin.
+    // The rest of the 256 MB is left to Lambda, with a margin.
     assert!(peak < 128 * 1024, "peak resident memory: {peak} KiB");
 }
 
@@ -112,12 +109,12 @@ fn is_documented(answer: &str) -> bool {
 }
 
 fn status_file(job_id: &str) -> String {
-    // Of different lengths, so that bytes left over from another answer would show.
+    // The lengths differ, so that bytes left over from another answer would show.
     let padding = "x".repeat(usize::from(job_id.as_bytes()[0]) * 10);
     format!(r#"{{"job_status":"done","job_id":"{job_id}","padding":"{padding}"}}"#)
 }
 
-/// What S3 does with each request: a fault for one in twenty.
+/// What S3 does with each request: one in twenty gets a fault.
 fn faults() -> impl FnMut(&str) -> Act + Send {
     let mut random = fastrand::Rng::with_seed(2);
     let mut hangs = 4; // each costs a second and a half
@@ -129,11 +126,15 @@ fn faults() -> impl FnMut(&str) -> Act + Send {
         }
         match random.u32(..9) {
             0 => Act::Close(vec![]),
-            1 => Act::Close(promising(content.len(), "", &content.as_bytes()[..50])),
-            2 => Act::Reset(promising(content.len(), "", &content.as_bytes()[..50])),
+            1 => Act::Close(object_announced_as(content.len(), "", &content.as_bytes()[..50])),
+            2 => Act::Reset(object_announced_as(content.len(), "", &content.as_bytes()[..50])),
             3 => Act::Answer(object_with("x-amz-checksum-crc32: AAAAAA==\r\n", content)),
-            4 => Act::Answer(error("500 Internal Server Error", "InternalError", "We encountered an internal error.")),
-            5 => Act::Answer(error("503 Slow Down", "SlowDown", "Please reduce your request rate.")),
+            4 => Act::Answer(error_document(
+                "500 Internal Server Error",
+                "InternalError",
+                "We encountered an internal error.",
+            )),
+            5 => Act::Answer(error_document("503 Slow Down", "SlowDown", "Please reduce your request rate.")),
             6 => Act::Close(b"garbage\r\n\r\n".to_vec()),
             7 if hangs > 0 => {
                 hangs -= 1;
@@ -146,9 +147,9 @@ fn faults() -> impl FnMut(&str) -> Act + Send {
 
 #[derive(Debug)]
 struct Usage {
-    /// KiB.
+    /// In KiB.
     resident: u64,
-    /// KiB, the most there ever was.
+    /// The most resident memory so far, in KiB.
     peak: u64,
     descriptors: usize,
 }

@@ -1,19 +1,16 @@
-//! Status files as workers write them, and as they should not.
+//! Status files: as workers write them, and as they should not.
 
 use std::time::Duration;
 
 use local::samples::UNKNOWN;
 use serde_json::{Value, json};
+use testbed::fault_s3::{Act, FaultS3, object, object_announced_as};
 
-use crate::{
-    ask::{Ask, assert_reply},
-    fault_s3::{Act, FaultS3, object, promising},
-    world::{Plan, World},
-};
+use crate::harness::{Deployment, Environment, GATEWAYS, Request, assert_response};
 
 #[tokio::test]
 async fn content_is_passed_on_byte_for_byte() {
-    let world = World::new().await;
+    let environment = Environment::start().await;
     for content in [
         r#"{"n":140368864456064.000,"big":123456789012345678901234567890,"e":-1E+02,"zero":-0.0}"#,
         r#"{"z":1,"a":2,"z":3}"#,
@@ -23,14 +20,14 @@ async fn content_is_passed_on_byte_for_byte() {
         "{}",
         r#"{"":null}"#,
     ] {
-        assert_eq!(world.poll_file(content).await.status_file(), content);
+        assert_eq!(environment.poll_file(content).await.status_file(), content);
     }
 }
 
 /// The shapes that a no-code-architects-toolkit installation writes, with its indentation.
 #[tokio::test]
 async fn the_files_of_a_toolkit_installation_are_passed_on_as_they_are() {
-    let world = World::new().await;
+    let environment = Environment::start().await;
     let schema = serde_json::from_str(include_str!("../../status.schema.json")).unwrap();
     let schema = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
     let result = |code: u16, response: Value, message: Value| {
@@ -56,22 +53,22 @@ async fn the_files_of_a_toolkit_installation_are_passed_on_as_they_are() {
         assert!(schema.is_valid(&file), "{file}");
         let content = serde_json::to_string_pretty(&file).unwrap();
         assert!(content.starts_with("{\n  \""), "indented by two spaces: {content}");
-        let reply = world.poll_file(&content).await;
-        assert_eq!(reply.status_file(), content);
-        assert_eq!(reply.header("retry-after").is_some(), again, "{content}");
+        let response = environment.poll_file(&content).await;
+        assert_eq!(response.status_file(), content);
+        assert_eq!(response.header("retry-after").is_some(), again, "{content}");
     }
 }
 
 #[tokio::test]
 async fn a_byte_order_mark_is_left_out() {
-    let world = World::new().await;
-    let reply = world.poll_file("\u{feff}{\"job_status\":\"done\"}").await;
-    assert_eq!(reply.status_file(), r#"{"job_status":"done"}"#);
+    let environment = Environment::start().await;
+    let response = environment.poll_file("\u{feff}{\"job_status\":\"done\"}").await;
+    assert_eq!(response.status_file(), r#"{"job_status":"done"}"#);
 }
 
 #[tokio::test]
 async fn only_a_known_unfinished_state_asks_for_another_poll() {
-    let world = World::new().await;
+    let environment = Environment::start().await;
     for (content, outcome, again) in [
         (r#"{"job_status":"queued"}"#, "queued", true),
         (r#"{"job_status":"runn\u0069ng"}"#, "running", true),
@@ -85,40 +82,28 @@ async fn only_a_known_unfinished_state_asks_for_another_poll() {
         (r#"{"job_status":null}"#, "other", false),
         ("{}", "other", false),
     ] {
-        let reply = world.poll_file(content).await;
-        assert_eq!(reply.status_file(), content);
-        assert_eq!(reply.header("retry-after").is_some(), again, "{content}");
-        assert_eq!(world.logs.request()["outcome"], outcome, "{content}");
+        let response = environment.poll_file(content).await;
+        assert_eq!(response.status_file(), content);
+        assert_eq!(response.header("retry-after").is_some(), again, "{content}");
+        assert_eq!(environment.logs.request()["outcome"], outcome, "{content}");
     }
 }
 
 #[tokio::test]
 async fn content_that_is_not_one_json_object_is_a_500_that_says_so() {
-    let world = World::new().await;
-    assert_reply!(world.poll_file("").await, @r#"
+    let environment = Environment::start().await;
+    assert_response!(environment.poll_file("").await, @r#"
     500
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"error":"Failed to retrieve job status: the status file is empty","code":500}
     "#);
-    assert_reply!(world.poll_file(r#"{"job_status":"do"#).await, @r#"
+    assert_response!(environment.poll_file(r#"{"job_status":"do"#).await, @r#"
     500
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"error":"Failed to retrieve job status: the status file is not a JSON object","code":500}
     "#);
-    assert_reply!(world.poll_file(b"{\"job_status\":\"d\xf6ne\"}").await, @r#"
+    assert_response!(environment.poll_file(b"{\"job_status\":\"d\xf6ne\"}").await, @r#"
     500
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"error":"Failed to retrieve job status: the status file is not UTF-8","code":500}
     "#);
@@ -139,59 +124,55 @@ async fn content_that_is_not_one_json_object_is_a_500_that_says_so() {
         (r#"{"text":"\x41"}"#, "the status file is not a JSON object"),
         (r#"{"text":"\u00"}"#, "the status file is not a JSON object"),
     ] {
-        let reply = world.poll_file(content).await;
+        let response = environment.poll_file(content).await;
         let body = format!(r#"{{"error":"Failed to retrieve job status: {message}","code":500}}"#);
-        assert_eq!((reply.status, reply.body), (500, body), "{content}");
-        let line = world.logs.request();
+        assert_eq!((response.status, response.body), (500, body), "{content}");
+        let line = environment.logs.request();
         assert_eq!((&line["outcome"], &line["kind"]), (&"failed".into(), &"malformed_status_file".into()), "{line}");
     }
 }
 
 #[tokio::test]
 async fn nesting_of_any_depth_is_passed_on() {
-    let world = World::new().await;
+    let environment = Environment::start().await;
     for (open, close) in [("[", "]"), (r#"{"x":"#, "}")] {
         let content = format!(r#"{{"response":{}1{},"job_status":"done"}}"#, open.repeat(10_000), close.repeat(10_000));
-        assert_eq!(world.poll_file(&content).await.status_file(), content);
+        assert_eq!(environment.poll_file(&content).await.status_file(), content);
         let in_status = content.replace("response", "job_status");
-        assert_eq!(world.poll_file(&in_status).await.status_file(), in_status);
-        assert_eq!(world.poll_file(&content[..15_000]).await.status, 500, "cut off");
+        assert_eq!(environment.poll_file(&in_status).await.status_file(), in_status);
+        assert_eq!(environment.poll_file(&content[..15_000]).await.status, 500, "cut off");
     }
 }
 
 #[tokio::test]
 async fn a_huge_file_is_refused_before_it_is_downloaded() {
     let s3 = FaultS3::start().await;
-    let world = Plan::at(s3.url()).start().await;
-    // Were it to wait for the body, it would wait for ever.
-    s3.then([Act::Hang(promising(50_000_000, "", b"{"))]);
-    s3.seen();
-    assert_reply!(world.poll(UNKNOWN).await, @r#"
+    let environment = Deployment::with_s3(s3.url()).start().await;
+    // If it waited for the body, it would wait for ever.
+    s3.then([Act::Hang(object_announced_as(50_000_000, "", b"{"))]);
+    s3.take_requests();
+    assert_response!(environment.poll(UNKNOWN).await, @r#"
     500
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"error":"Failed to retrieve job status: the status is too large","code":500}
     "#);
-    assert_eq!(s3.seen().len(), 1, "not tried again");
-    let line = world.logs.request();
+    assert_eq!(s3.take_requests().len(), 1, "not tried again");
+    let line = environment.logs.request();
     assert_eq!(line["error"], "too_large: the object has at least 50000000 bytes, 33554432 are read");
 }
 
 #[tokio::test]
-async fn a_body_that_outgrows_its_promise_is_cut_off() {
+async fn a_body_longer_than_announced_is_cut_off() {
     let s3 = FaultS3::start().await;
-    let world = Plan::at(s3.url()).start().await;
+    let environment = Deployment::with_s3(s3.url()).start().await;
     let mut longer = object(r#"{"job_status":"done"}"#);
     longer.extend_from_slice(b"and more than was announced");
     s3.then([Act::Answer(longer), Act::Answer(object(r#"{"job_status":"queued"}"#))]);
-    assert_eq!(world.poll(UNKNOWN).await.status_file(), r#"{"job_status":"done"}"#);
+    assert_eq!(environment.poll(UNKNOWN).await.status_file(), r#"{"job_status":"done"}"#);
     assert_eq!(
-        world.poll(UNKNOWN).await.status_file(),
+        environment.poll(UNKNOWN).await.status_file(),
         r#"{"job_status":"queued"}"#,
-        "what was too much is not the next answer"
+        "the bytes beyond the announced length are not taken for the next answer"
     );
 
     // Without an announced length the limit itself cuts it off.
@@ -199,73 +180,68 @@ async fn a_body_that_outgrows_its_promise_is_cut_off() {
     let endless = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{}", chunk.repeat(33));
     s3.then([Act::Hang(endless.into_bytes())]);
     assert_eq!(
-        world.poll(UNKNOWN).await.body,
+        environment.poll(UNKNOWN).await.body,
         r#"{"error":"Failed to retrieve job status: the status is too large","code":500}"#
     );
 }
 
 #[tokio::test]
-async fn a_status_too_large_to_be_sent_as_it_is_can_be_had_compressed() {
-    let world = World::new().await;
+async fn a_status_too_large_to_be_sent_as_it_is_can_be_sent_compressed() {
+    let environment = Environment::start().await;
     // 4 MB, and every other character has to be escaped inside Lambda's answer.
     let quotes = format!(r#"{{"job_status":"done","text":"{}"}}"#, r#"\""#.repeat(2_000_000));
-    let plain = world.poll_file(&quotes).await;
-    assert_reply!(plain, @r#"
+    let plain = environment.poll_file(&quotes).await;
+    assert_response!(plain, @r#"
     500
-    cache-control: no-store
-    content-type: application/json
-    x-content-type-options: nosniff
-    x-request-id: 8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f
 
     {"error":"Failed to retrieve job status: the status is too large to be sent uncompressed: send accept-encoding: gzip","code":500}
     "#);
-    let line = world.logs.request();
+    let line = environment.logs.request();
     assert_eq!(line["kind"], "response_too_large");
     let error = line["error"].as_str().unwrap();
     assert!(error.starts_with("the response takes 8000") && error.contains("of the 6291556"), "{error}");
-    let compressed = world.send(Ask::job(UNKNOWN).header("accept-encoding", "gzip")).await;
+    let compressed = environment.send(Request::job(UNKNOWN).header("accept-encoding", "gzip")).await;
     assert_eq!(compressed.status_file(), quotes);
 }
 
 #[tokio::test]
-async fn the_limit_is_on_the_encoded_answer_of_the_front_door() {
-    let world = World::new().await;
+async fn the_limit_is_on_the_encoded_answer_of_each_front_door() {
+    let environment = Environment::start().await;
     let file = |length: usize| format!(r#"{{"text":"{}"}}"#, "x".repeat(length));
-    let ask = Ask::job(UNKNOWN);
     let path = format!("{UNKNOWN}.json");
     let mut sizes = Vec::new();
-    for (event, limit) in [(ask.http_api(), 6_291_556), (ask.rest_api(), 6_291_556), (ask.load_balancer(), 1_048_576)] {
+    for gateway in &GATEWAYS {
         for (spare, status) in [(2048 + 400, 200), (2048, 500)] {
-            world.put("jobs", &path, file(limit - spare));
-            let answer = world.invoke(&event, &ask).await;
-            assert_eq!(answer["statusCode"], status);
-            sizes.push(limit - answer.to_string().len().min(limit));
+            environment.put("jobs", &path, file(gateway.max_answer - spare));
+            let answer = environment.invoke(&Request::job(UNKNOWN).through(gateway)).await;
+            assert_eq!(answer["statusCode"], status, "{}", gateway.name);
+            sizes.push(gateway.max_answer - answer.to_string().len().min(gateway.max_answer));
         }
     }
     assert!(sizes.iter().all(|spare| *spare > 0), "every answer is within its limit: {sizes:?}");
 }
 
 #[tokio::test]
-async fn what_fits_neither_way_is_refused() {
-    let world = World::new().await;
+async fn a_status_that_is_too_large_even_compressed_is_refused() {
+    let environment = Environment::start().await;
     let noise: String = std::iter::repeat_with(|| char::from(fastrand::u8(b'0'..=b'z')).to_string().replace('\\', "_"))
         .take(12_000_000)
         .collect();
     let content = format!(r#"{{"text":"{noise}"}}"#);
-    let plain = world.poll_file(&content).await;
-    let compressed = world.send(Ask::job(UNKNOWN).header("accept-encoding", "gzip")).await;
-    for reply in [plain, compressed] {
-        assert_eq!(reply.body, r#"{"error":"Failed to retrieve job status: the status is too large","code":500}"#);
+    let plain = environment.poll_file(&content).await;
+    let compressed = environment.send(Request::job(UNKNOWN).header("accept-encoding", "gzip")).await;
+    for response in [plain, compressed] {
+        assert_eq!(response.body, r#"{"error":"Failed to retrieve job status: the status is too large","code":500}"#);
     }
 }
 
 #[tokio::test]
 async fn the_largest_file_is_accepted() {
-    let world = World::new().await;
+    let environment = Environment::start().await;
     let segment = r#"{"start":1.5,"text":"and so on, \"quoted\""},"#;
     let content =
         format!(r#"{{"segments":[{}0],"job_status":"done"}}"#, segment.repeat(32 * 1024 * 1024 / segment.len() - 2));
-    world.put("jobs", &format!("{UNKNOWN}.json"), &content);
-    let ask = Ask::job(UNKNOWN).header("accept-encoding", "gzip").time_left(Duration::from_secs(10));
-    assert_eq!(world.send(ask).await.status_file().len(), content.len());
+    environment.put("jobs", &format!("{UNKNOWN}.json"), &content);
+    let request = Request::job(UNKNOWN).header("accept-encoding", "gzip").time_left(Duration::from_secs(10));
+    assert_eq!(environment.send(request).await.status_file().len(), content.len());
 }

@@ -1,0 +1,113 @@
+//! `cargo pages` fills the parts of the documentation that the function's own code knows.
+
+use std::{io, time::Duration};
+
+use job_status::{
+    DOORS, Error, Failure, FailureKind, JobId, SetBy, VARIABLES,
+    limits::{
+        ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, DEADLINE_RESERVE, GZIP_FROM, KEYRING_FRESH, KEYRING_GRACE,
+        KEYRING_PATIENCE, KEYRING_RETRY, MAX_KEYRING, MAX_REQUEST_BODY, MAX_STATUS_FILE, PAYLOAD_OVERHEAD,
+        POOL_IDLE_TIMEOUT, PROBE_BUDGET, REQUEST_BUDGET,
+    },
+};
+use pages::{Table, thousands};
+use serde_json::Value;
+
+fn main() -> io::Result<()> {
+    pages::update("docs/failure-modes.md", "pages", &[("times", &times()), ("s3", &s3()), ("sizes", &sizes())])?;
+    pages::update("README.md", "pages", &[("variables", &variables())])
+}
+
+fn times() -> Table {
+    let waits: Vec<_> = (1..ATTEMPTS).map(|failed| (BACKOFF * (1 << (failed - 1))).as_millis().to_string()).collect();
+    let mut table = Table::new(["limit", "value"]);
+    for (limit, value) in [
+        (
+            "a request",
+            format!("{}, or what is left of the invocation less {}", time(REQUEST_BUDGET), time(DEADLINE_RESERVE)),
+        ),
+        ("a connection to S3, TLS included", time(CONNECT_TIMEOUT)),
+        ("one attempt at an object, body included", time(ATTEMPT_TIMEOUT)),
+        ("attempts at an object", format!("{ATTEMPTS}, after random waits of up to {} ms", waits.join(" and "))),
+        ("an idle connection is dropped after", time(POOL_IDLE_TIMEOUT)),
+        ("the read at start-up", time(PROBE_BUDGET)),
+        ("the keyring is read again after", time(KEYRING_FRESH)),
+        ("a request waits for that at most", time(KEYRING_PATIENCE)),
+        ("from the start of a read that fails to the next", time(KEYRING_RETRY)),
+        ("meanwhile the last good keyring is used for", time(KEYRING_GRACE)),
+    ] {
+        table.row(limit, [value]);
+    }
+    table
+}
+
+fn sizes() -> Table {
+    let mut table = Table::new(["limit", "value"]);
+    table.row("a request's body", [size(MAX_REQUEST_BODY as u64)]);
+    table.row("a status file", [size(MAX_STATUS_FILE)]);
+    table.row("a keyring", [size(MAX_KEYRING)]);
+    table.row("an envelope is compressed from", [size(GZIP_FROM as u64)]);
+    for door in &DOORS {
+        table.row(format!("an answer ({})", door.name), [size(door.max_payload as u64)]);
+    }
+    table.row("of which are kept for status and headers", [size(PAYLOAD_OVERHEAD as u64)]);
+    table
+}
+
+fn s3() -> Table {
+    let mut table = Table::new(["what happens", "tried again", "the caller gets", "`kind`", "`hint`"]);
+    for kind in FailureKind::ALL {
+        let row = kind.row();
+        let retried = if row.retried { "yes" } else { "no" };
+        let (name, hint) = match kind {
+            // This is an answer like any other: its log line has neither.
+            FailureKind::NoSuchKey => (String::new(), ""),
+            _ => (format!("`{}`", row.name), row.hint),
+        };
+        table.row(row.when, [retried, &answer(kind), &name, hint]);
+    }
+    table
+}
+
+/// What the caller gets if the status file cannot be read.
+fn answer(kind: FailureKind) -> String {
+    let error = Error::not_read(&JobId::NIL, Failure { kind, cause: "".into() });
+    if let Some(seconds) = error.retry_after {
+        return format!("{} with `retry-after: {seconds}`", error.status.as_str());
+    }
+    let body: Value = serde_json::from_str(&error.body).unwrap_or_default();
+    let message = body.get("error").and_then(Value::as_str).unwrap_or_default();
+    let message = message.trim_start_matches("Failed to retrieve job status: ");
+    format!("{} `{message}`", error.status.as_str())
+}
+
+fn variables() -> Table {
+    let mut table = Table::new(["variable", "", "meaning"]);
+    for variable in VARIABLES {
+        let set_by = match variable.set_by {
+            SetBy::Operator => "required",
+            SetBy::OperatorIfNeeded => "optional",
+            SetBy::Lambda => "set by Lambda",
+            SetBy::ManagedInstances => "set by Lambda on Managed Instances",
+        };
+        table.row(format!("`{}`", variable.names.join("`, `")), [set_by, variable.meaning]);
+    }
+    table
+}
+
+fn time(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 60.0 { format!("{seconds} s") } else { format!("{} min", seconds / 60.0) }
+}
+
+fn size(bytes: u64) -> String {
+    const KIB: u64 = 1024;
+    const MIB: u64 = 1024 * KIB;
+    if bytes.is_multiple_of(MIB) {
+        format!("{} MiB", bytes / MIB)
+    } else if bytes.is_multiple_of(KIB) {
+        format!("{} KiB", bytes / KIB)
+    } else {
+        format!("{} bytes", thousands(&bytes.to_string()))
+    }
+}

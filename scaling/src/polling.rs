@@ -1,0 +1,173 @@
+//! One job and one caller that polls it: how many polls, and how late the last one is.
+//!
+//! The caller asks as the job begins, waits as told, and asks again until the job is over. An
+//! answer takes no time.
+
+use std::{
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use job_status::{State, StatusFile, limits::RETRY_AFTER_SECONDS};
+use pages::Table;
+
+use crate::{
+    assumptions::JOBS_AT_ONCE,
+    chart::{Axis, Corner, Line, Range, decades, draw, labelled, points},
+    numbers::number,
+};
+
+const LENGTHS: [(f64, &str); 9] = [
+    (10.0, "10 s"),
+    (30.0, "30 s"),
+    (60.0, "1 min"),
+    (120.0, "2 min"),
+    (300.0, "5 min"),
+    (600.0, "10 min"),
+    (1_800.0, "30 min"),
+    (3_600.0, "1 h"),
+    (7_200.0, "2 h"),
+];
+
+/// How the caller decides when to ask again.
+#[derive(Clone, Copy)]
+pub enum Pace {
+    /// Every so many seconds.
+    Fixed(f64),
+    /// When the endpoint says so.
+    RetryAfter,
+}
+
+/// When the worker last wrote the status file, by the time: both in seconds since the job began.
+pub type Worker = dyn Fn(f64) -> f64;
+
+/// A worker that writes when the job begins and when it is over.
+pub const WITHOUT_PROGRESS: &Worker = &|_| 0.0;
+
+/// Jobs of about the same length.
+pub struct Jobs {
+    /// Polls of one job, the last one included, on average.
+    pub polls: f64,
+    /// From the job's end to the poll that notices, seconds, on average.
+    pub delay: f64,
+    /// The longest wait before that poll, seconds.
+    pub longest_wait: f64,
+}
+
+/// How many jobs are polled.
+const COUNT: u32 = 1_000;
+
+/// Lengths of jobs of about `length`. They differ by up to 30 %, most of them by less: with one
+/// length alone, how late the last poll is would be chance.
+fn lengths_about(length: f64) -> impl Iterator<Item = f64> {
+    // Multiples of these two cover a square evenly, without chance (Roberts' R2 sequence).
+    let even = |job: u32| (f64::from(job) * 0.754_877_666_2).fract() + (f64::from(job) * 0.569_840_290_9).fract();
+    (0..COUNT).map(move |job| length * (0.7 + 0.3 * even(job)))
+}
+
+/// Polls jobs of about `length` seconds.
+pub fn poll(length: f64, worker: &Worker, pace: Pace) -> Jobs {
+    let (mut polls, mut delay, mut longest_wait) = (0_u32, 0.0, 0_f64);
+    for end in lengths_about(length) {
+        let (mut now, mut wait) = (0.0, 0.0);
+        polls += 1;
+        while now < end {
+            wait = match pace {
+                Pace::Fixed(seconds) => seconds,
+                Pace::RetryAfter => retry_after(now, worker(now)),
+            };
+            now += wait;
+            polls += 1;
+        }
+        delay += now - end;
+        longest_wait = longest_wait.max(wait);
+    }
+    Jobs { polls: f64::from(polls) / f64::from(COUNT), delay: delay / f64::from(COUNT), longest_wait }
+}
+
+/// What the endpoint says `now` about a running job whose file was last written at `written`.
+fn retry_after(now: f64, written: f64) -> f64 {
+    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds);
+    let file = StatusFile { text: String::new(), state: State::Running, last_modified: Some(at(written)) };
+    file.retry_after(at(now)).map(|seconds| seconds as f64).unwrap()
+}
+
+/// Polls of one job by its length, when its worker writes at its start and end only.
+pub fn polls() -> Table {
+    let head = ["Job", "polls every 1 s", "2 s", "5 s", "`retry-after`", "late by, s", "% of the job"];
+    let all = |pace| format!("polls a second of {} jobs, {pace}", number(JOBS_AT_ONCE));
+    let all = ["every 1 s", "`retry-after`"].map(all);
+    let mut table = Table::new(head.into_iter().chain(all.iter().map(String::as_str)));
+    for (length, name) in LENGTHS {
+        let fixed = [1.0, 2.0, 5.0].map(|seconds| poll(length, WITHOUT_PROGRESS, Pace::Fixed(seconds)).polls);
+        let told = poll(length, WITHOUT_PROGRESS, Pace::RetryAfter);
+        let late = [told.polls, told.delay, 100.0 * told.delay / length];
+        let all = [fixed[0], told.polls].map(|polls| JOBS_AT_ONCE * polls / length);
+        table.row(name, fixed.into_iter().chain(late).chain(all).map(number));
+    }
+    table
+}
+
+/// Polls of one job, and what `retry-after` saves, for those who write a client.
+pub fn savings() -> Table {
+    const QUEUED: f64 = 60.0;
+    let queued = |now: f64| if now < QUEUED { 0.0 } else { QUEUED };
+    let mut table =
+        Table::new(["job", "polls every second", "by `retry-after`", "times fewer", "late by, s", "at most, s"]);
+    for (name, length, worker) in [
+        ("runs for 10 s", 10.0, WITHOUT_PROGRESS),
+        ("runs for 1 min", 60.0, WITHOUT_PROGRESS),
+        ("runs for 5 min", 300.0, WITHOUT_PROGRESS),
+        ("is queued for 1 min, runs for 5 min", QUEUED + 300.0, &queued),
+        ("runs for 30 min", 1_800.0, WITHOUT_PROGRESS),
+        ("runs for 2 h", 7_200.0, WITHOUT_PROGRESS),
+    ] {
+        let every_second = poll(length, worker, Pace::Fixed(1.0)).polls;
+        let told = poll(length, worker, Pace::RetryAfter);
+        table.row(
+            name,
+            [every_second, told.polls, every_second / told.polls, told.delay, told.longest_wait].map(number),
+        );
+    }
+    table
+}
+
+/// Polls of one job whose worker also writes in between.
+pub fn progress() -> Table {
+    let mut table = Table::new(["Job", "start and end only", "every 5 min", "1 min", "30 s", "10 s"]);
+    for (length, name) in [(60.0, "1 min"), (600.0, "10 min"), (7_200.0, "2 h")] {
+        let polls = |worker: &Worker| number(poll(length, worker, Pace::RetryAfter).polls);
+        let every = [300.0, 60.0, 30.0, 10.0].map(|seconds| polls(&move |now| now - now % seconds));
+        table.row(name, [polls(WITHOUT_PROGRESS)].into_iter().chain(every));
+    }
+    table
+}
+
+/// Polls of one job, as lines.
+pub fn draw_polls(file: &Path) {
+    let y = Axis { name: "polls of one job", range: decades(2.0, 1e4), label: number };
+    draw(file, "How often a job is polled", lengths(), y, Corner::UpperLeft, &lines(|jobs| jobs.polls));
+}
+
+/// How late the last poll is, as lines.
+pub fn draw_delay(file: &Path) {
+    let range = labelled(0.3, 20.0, &[0.5, 1.0, 2.0, 5.0, 10.0, 20.0]);
+    let y = Axis { name: "seconds late, on average", range, label: number };
+    draw(file, "How late the end of a job is noticed", lengths(), y, Corner::UpperLeft, &lines(|jobs| jobs.delay));
+}
+
+fn lengths() -> Axis<impl Range> {
+    let label = |seconds: f64| {
+        let known = LENGTHS.iter().find(|(length, _)| (length - seconds).abs() < 0.5);
+        known.map_or(String::new(), |(_, name)| (*name).to_string())
+    };
+    Axis { name: "length of the job", range: labelled(10.0, 7_200.0, &LENGTHS.map(|(length, _)| length)), label }
+}
+
+fn lines(value: impl Fn(Jobs) -> f64) -> Vec<Line> {
+    let lengths = points(10.0, 7_200.0);
+    let told = format!("retry-after, {} to {} s", RETRY_AFTER_SECONDS.start(), RETRY_AFTER_SECONDS.end());
+    let fixed = [1.0, 2.0, 5.0].map(|seconds| (format!("every {seconds} s"), Pace::Fixed(seconds)));
+    let paces = fixed.into_iter().chain([(told, Pace::RetryAfter)]);
+    paces.map(|(name, pace)| Line::of(name, &lengths, |length| value(poll(length, WITHOUT_PROGRESS, pace)))).collect()
+}

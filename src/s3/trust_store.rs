@@ -1,0 +1,55 @@
+//! Which root certificates may vouch for S3's own.
+
+use std::{fs, io, sync::Arc};
+
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
+/// Amazon's root authorities. S3's certificates are issued under no other. `amazon-roots.md` says
+/// where they come from. Parsing a system's whole store would take 0.5 ms of CPU at start-up.
+const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
+
+/// Root certificates.
+pub struct TrustStore {
+    /// Where they come from, for the start-up log line.
+    pub name: &'static str,
+    /// The certificates, each of them usable.
+    pub roots: Arc<RootCertStore>,
+}
+
+/// Why a file can't be a trust store.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TrustStoreError {
+    #[error("cannot be read: {}", .0.kind())]
+    Unreadable(#[from] io::Error),
+    #[error("has an unusable certificate (number {0})")]
+    UnusableCertificate(usize),
+    #[error("has no certificate: it takes the path of a PEM file")]
+    Empty,
+}
+
+impl TrustStore {
+    /// Reads a PEM file.
+    pub(crate) fn from_file(path: &str) -> Result<Self, TrustStoreError> {
+        Ok(Self { name: "AWS_CA_BUNDLE", roots: parse(&fs::read(path)?)? })
+    }
+}
+
+impl Default for TrustStore {
+    /// Amazon's own.
+    fn default() -> Self {
+        // A test makes sure that each of them is good.
+        Self { name: "amazon", roots: parse(AMAZON_ROOTS).unwrap_or_else(|_| RootCertStore::empty().into()) }
+    }
+}
+
+fn parse(pem: &[u8]) -> Result<Arc<RootCertStore>, TrustStoreError> {
+    let mut roots = RootCertStore::empty();
+    for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
+        let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
+        added.ok_or(TrustStoreError::UnusableCertificate(index + 1))?;
+    }
+    if roots.is_empty() { Err(TrustStoreError::Empty) } else { Ok(roots.into()) }
+}

@@ -1,0 +1,21 @@
+//! What the tests drive the endpoint with, in the order of a test: a [`Deployment`] is started as an
+//! [`Environment`] in this process, a [`Request`] goes through a [`Gateway`], and the [`Response`] is
+//! what its caller sees. [`start_binary`] and [`send`] do the same with the compiled binary.
+
+mod clock;
+mod deployment;
+mod gateway;
+mod logs;
+mod openapi;
+mod process;
+mod request;
+mod response;
+
+pub use clock::{Clock, fast_timers};
+pub use deployment::{Deployment, Environment, REQUEST_ID};
+pub use gateway::{GATEWAYS, Gateway};
+pub use logs::Logs;
+pub use process::{BINARY, send, start_binary};
+pub use request::Request;
+pub use response::Response;
+pub(crate) use response::assert_response;

@@ -1,0 +1,130 @@
+//! The endpoint in this process, with an S3 and a clock of its own.
+
+use std::{fs, net::Ipv4Addr, path::PathBuf, sync::Arc, time::SystemTime};
+
+use aws_sdk_s3::config::Credentials;
+use aws_smithy_async::time::{SharedTimeSource, TimeSource};
+use job_status::{Endpoint, Event, LoadError, S3, Settings};
+use lambda_http::Context;
+use local::{s3, samples};
+use serde_json::Value;
+use tempfile::TempDir;
+use testbed::variables::{self, Variables};
+
+use super::{Clock, Logs, Request, Response};
+
+/// What `x-request-id` is in every test in this process.
+pub const REQUEST_ID: &str = "8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f";
+
+/// A function before its start: its variables, and the directory behind its S3.
+pub struct Deployment {
+    variables: Variables,
+    pub clock: Clock,
+    pub logs: Logs,
+    root: TempDir,
+}
+
+/// A started execution environment of that function.
+pub struct Environment {
+    pub endpoint: Endpoint,
+    pub clock: Clock,
+    pub logs: Logs,
+    root: TempDir,
+}
+
+impl Deployment {
+    /// With the sample jobs in an S3 server, and the demo key in the keyring.
+    pub async fn with_samples() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let clock = Clock::new();
+        fs::create_dir(root.path().join("jobs")).unwrap();
+        samples::write(&root.path().join("jobs"), clock.now()).unwrap();
+        let address = s3::serve(root.path(), (Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+        Self::new(&format!("http://{address}"), root, clock)
+    }
+
+    /// With another S3.
+    pub fn with_s3(url: &str) -> Self {
+        Self::new(url, tempfile::tempdir().unwrap(), Clock::new())
+    }
+
+    fn new(s3_url: &str, root: TempDir, clock: Clock) -> Self {
+        Self { variables: variables::with_s3(s3_url), clock, logs: Logs::capture(), root }
+    }
+
+    /// Sets a variable.
+    pub fn set(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.insert(name, value.into());
+        self
+    }
+
+    /// Writes an object, or replaces it.
+    pub fn put(&self, bucket: &str, key: &str, content: impl AsRef<[u8]>) {
+        put(&self.root, bucket, key, content);
+    }
+
+    pub async fn start(self) -> Environment {
+        self.try_start().await.unwrap_or_else(|error| panic!("{}", job_status::chain(&error)))
+    }
+
+    pub async fn try_start(self) -> Result<Environment, LoadError> {
+        let settings = Settings::from_variables(|name| self.variables.get(name).cloned())
+            .unwrap_or_else(|faults| panic!("{faults}"));
+        let credentials = Credentials::new(s3::ACCESS_KEY, s3::SECRET_KEY, None, None, "test");
+        let roots = Arc::clone(&settings.trust_store.roots);
+        let s3 = S3::new(roots, settings.concurrency.get(), credentials).unwrap();
+        let clock = SharedTimeSource::new(self.clock.clone());
+        let endpoint = Endpoint::start(settings, s3, clock).await?;
+        Ok(Environment { endpoint, clock: self.clock, logs: self.logs, root: self.root })
+    }
+}
+
+impl Environment {
+    /// Starts a deployment with the sample jobs.
+    pub async fn start() -> Self {
+        Deployment::with_samples().await.start().await
+    }
+
+    /// Sends a request through its gateway.
+    pub async fn send(&self, request: Request) -> Response {
+        Response::unpack(&self.invoke(&request).await, REQUEST_ID)
+    }
+
+    /// Polls a job.
+    pub async fn poll(&self, job_id: &str) -> Response {
+        self.send(Request::job(job_id)).await
+    }
+
+    /// Polls a job whose status file has this content.
+    pub async fn poll_file(&self, content: impl AsRef<[u8]>) -> Response {
+        self.put("jobs", &format!("{}.json", samples::UNKNOWN), content);
+        self.poll(samples::UNKNOWN).await
+    }
+
+    /// Hands a request's event to the endpoint as the Lambda runtime does; returns the answer that
+    /// its gateway gets.
+    pub async fn invoke(&self, request: &Request) -> Value {
+        let event = Event::parse(request.event().to_string().as_bytes()).unwrap();
+        let mut context = Context::default();
+        context.request_id = REQUEST_ID.into();
+        let deadline = (self.clock.now() + request.time_left).duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        context.deadline = u64::try_from(deadline.as_millis()).unwrap();
+        serde_json::to_value(Box::pin(event.answer(&self.endpoint, &context)).await).unwrap()
+    }
+
+    /// Writes an object, or replaces it.
+    pub fn put(&self, bucket: &str, key: &str, content: impl AsRef<[u8]>) {
+        put(&self.root, bucket, key, content);
+    }
+
+    /// The file behind an object.
+    pub fn object(&self, bucket: &str, key: &str) -> PathBuf {
+        self.root.path().join(bucket).join(key)
+    }
+}
+
+fn put(root: &TempDir, bucket: &str, key: &str, content: impl AsRef<[u8]>) {
+    let path = root.path().join(bucket).join(key);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}

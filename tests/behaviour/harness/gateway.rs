@@ -1,0 +1,71 @@
+//! The gateways that front doors are for: each words a request as an event of its own.
+
+use serde_json::{Map, Value, json};
+
+use super::Request;
+
+/// A gateway.
+pub struct Gateway {
+    /// The name of its front door.
+    pub name: &'static str,
+    /// A request as the gateway's event.
+    pub event: fn(&Request) -> Value,
+    /// The largest answer that it passes on, in bytes.
+    pub max_answer: usize,
+    /// Whether it passes on compressed answers.
+    pub passes_gzip: bool,
+}
+
+/// A gateway for each front door. Tests that name none use the first.
+#[rustfmt::skip]
+pub static GATEWAYS: [Gateway; 3] = [
+    Gateway { name: "API Gateway HTTP API or function URL", event: http_api,      max_answer: 6_291_556, passes_gzip: true },
+    Gateway { name: "Application Load Balancer",            event: load_balancer, max_answer: 1_048_576, passes_gzip: true },
+    Gateway { name: "API Gateway REST API",                 event: rest_api,      max_answer: 6_291_556, passes_gzip: false },
+];
+
+/// API Gateway's HTTP API, or a function URL.
+fn http_api(request: &Request) -> Value {
+    json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": request.path,
+        "rawQueryString": "",
+        "headers": request.headers,
+        "requestContext": { "http": { "method": request.method, "path": request.path }, "stage": "$default" },
+        "body": request.body,
+        "isBase64Encoded": request.base64,
+    })
+}
+
+/// API Gateway's REST API.
+fn rest_api(request: &Request) -> Value {
+    json!({
+        "resource": "/{proxy+}",
+        "path": request.path,
+        "httpMethod": request.method,
+        "headers": request.headers,
+        "multiValueHeaders": multi_value_headers(request),
+        "queryStringParameters": null,
+        "requestContext": { "stage": "prod", "httpMethod": request.method, "path": request.path },
+        "body": request.body,
+        "isBase64Encoded": request.base64,
+    })
+}
+
+/// An Application Load Balancer whose target group has multi-value headers.
+fn load_balancer(request: &Request) -> Value {
+    json!({
+        "requestContext": { "elb": { "targetGroupArn": "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/jobs/1" } },
+        "httpMethod": request.method,
+        "path": request.path,
+        "queryStringParameters": {},
+        "multiValueHeaders": multi_value_headers(request),
+        "body": request.body,
+        "isBase64Encoded": request.base64,
+    })
+}
+
+fn multi_value_headers(request: &Request) -> Value {
+    request.headers.iter().map(|(name, value)| (name.clone(), json!([value]))).collect::<Map<_, _>>().into()
+}

@@ -1,0 +1,88 @@
+//! A response as the caller sees it.
+
+use std::{collections::BTreeMap, fmt, io::Read};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use super::openapi::assert_documented;
+
+/// What the caller gets, once the gateway has unpacked the function's answer.
+pub struct Response {
+    pub status: u16,
+    /// The headers that differ between responses; see [`unpack`](Self::unpack) for the others.
+    pub headers: BTreeMap<String, String>,
+    pub body: String,
+}
+
+impl Response {
+    /// Unpacks a function's answer, through whichever gateway. Asserts that it is as `openapi.yaml`
+    /// says, and that it has the headers that every response has, with exactly these values.
+    pub fn unpack(answer: &Value, request_id: &str) -> Self {
+        let headers: BTreeMap<String, String> = answer["headers"]
+            .as_object()
+            .unwrap_or_else(|| panic!("no headers in {answer}"))
+            .iter()
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap().into()))
+            .collect();
+        let body = answer["body"].as_str().unwrap();
+        let mut bytes = if answer["isBase64Encoded"] == true { STANDARD.decode(body).unwrap() } else { body.into() };
+        if headers.get("content-encoding").is_some_and(|coding| coding == "gzip") {
+            let compressed = std::mem::take(&mut bytes);
+            flate2::read::GzDecoder::new(&*compressed).read_to_end(&mut bytes).unwrap();
+        }
+        let mut response = Self {
+            status: u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap(),
+            headers,
+            body: String::from_utf8(bytes).unwrap(),
+        };
+        assert_documented(&response);
+        for (name, value) in [
+            ("content-type", "application/json"),
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            ("x-request-id", request_id),
+        ] {
+            assert_eq!(response.headers.remove(name).as_deref(), Some(value), "{name} beside {response}");
+        }
+        response
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
+    /// The status file inside the envelope, byte for byte.
+    pub fn status_file(&self) -> &str {
+        assert_eq!(self.status, 200, "{self}");
+        let start = self.body.find(r#","response":"#).unwrap() + r#","response":"#.len();
+        let end = self.body.rfind(r#","message":"success","pid":"#).unwrap();
+        &self.body[start..end]
+    }
+}
+
+/// The status, the headers that differ between responses, an empty line, the body.
+impl fmt::Display for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.status)?;
+        for (name, value) in &self.headers {
+            writeln!(f, "{name}: {value}")?;
+        }
+        write!(f, "\n{}", self.body)
+    }
+}
+
+/// Asserts a response against an inline snapshot of its status, its own headers and its body. What
+/// differs from run to run is replaced by its name.
+macro_rules! assert_response {
+    ($response:expr, @$snapshot:literal) => {{
+        let response = $response.to_string();
+        insta::with_settings!({ filters => [
+            (
+                r#""pid":\d+,"queue_id":\d+,"run_time":(\d+\.\d{3}),"queue_time":0\.0,"total_time":\d+\.\d{3},"queue_length":0,"build_number":"\d+\.\d+\.\d+"\}$"#,
+                r#""pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}"#,
+            ),
+        ]}, { insta::assert_snapshot!(response, @$snapshot) })
+    }};
+}
+pub(crate) use assert_response;

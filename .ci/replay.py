@@ -20,6 +20,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
@@ -83,13 +84,19 @@ def expected(event, status, body):
 
 
 def invoke(port, event):
-    connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
-    text = connection.getresponse().read()
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return {"no JSON": text}  # a function that could not start, or timed out
+    """The function's answer. While no place is idle, the emulator refuses, as Lambda would: then the event is sent again."""
+    for _ in range(100):
+        connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("POST", "/2015-03-31/functions/function/invocations", json.dumps(event))
+        text = connection.getresponse().read()
+        try:
+            answer = json.loads(text)
+        except json.JSONDecodeError:
+            return {"no JSON": text}  # a function that could not start, or timed out
+        if answer.get("errorType") != "Runtime.Unavailable":
+            break
+        time.sleep(0.01)
+    return answer
 
 
 def replay(port, at_once, report):

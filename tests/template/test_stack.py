@@ -18,7 +18,6 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from cloudformation import PSEUDO, transformed
 from deployments import EXISTING_BUCKET, NEW_BUCKET
-from moto.server import ThreadedMotoServer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS")
 
@@ -83,15 +82,6 @@ class Aws:
             document = ast.literal_eval(iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])
             document["Statement"] = [statement for statement in document["Statement"] if statement]
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
-
-
-@pytest.fixture(scope="module")
-def server():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

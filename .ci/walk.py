@@ -1,0 +1,365 @@
+"""Walks README.md and events/README.md in a fresh clone: runs their shell blocks, as a reader would.
+
+    python .ci/walk.py CLONE
+
+The repository is cloned into CLONE, together with changes that git knows of but nobody has committed. The `sh` blocks
+of a page run in one shell, command after command; the lines of its `toml` blocks go into parameters.toml. PAGES says
+for each command how it is run. A command that PAGES does not know fails the walk before anything runs, and so does an
+entry of PAGES that no command needs: a new block cannot be forgotten, and a removed one leaves nothing behind.
+
+AWS is moto. It cannot make the stack, so `sam deploy` is answered with no when it asks whether to go on; what it has
+sent until then is looked at. Ports are those of the pages: 9000 and 9001 must be free.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+ROOT = Path(__file__).resolve().parents[1]
+X86_64 = 62  # as ELF numbers processors
+JOB = "e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7"
+KEYRING = {"keys": [{"name": "acme-2026", "sha256": "0" * 64, "prefix": "acme/", "expires": "2027-06-30T00:00:00Z"}]}
+
+# What the pages take for granted: files and buckets of the reader's own, and a toolkit that has written a job.
+FILES = {
+    "status.json": (ROOT / "local/jobs/done.json").read_text(),
+    "keyring.json": json.dumps(KEYRING, indent=2),
+    f"toolkit/jobs/{JOB}.json": (ROOT / "local/jobs/done.json").read_text(),
+}
+BUCKETS = ["my-jobs", "acme-config"]
+REGION = "eu-central-1"
+AWS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": REGION}
+
+
+@dataclass
+class Run:
+    """To its end, which must be a good one; then `check` looks at its output and at what it did."""
+
+    check: Callable = lambda output, walk: None
+    on_aws: bool = False
+    answer: str = ""
+
+
+@dataclass
+class Serve:
+    """In the background: the walk goes on when it is `ready`, and ends it for the next one or with the page."""
+
+    ready: Callable
+    on_aws: bool = False
+
+
+@dataclass
+class NotRun:
+    reason: str
+
+
+class Failed(Exception):
+    """What is wrong, in a sentence or two."""
+
+
+def shows_its_address(output, walk):
+    return "http://127.0.0.1:9000/" in output
+
+
+def is_answered(output, walk):
+    holds("HTTP/1.1 200 OK\n" in output, "the answer is not 200")
+    holds(json.loads(output[output.index("{") :])["response"]["job_status"] == "done", "the job is not done")
+
+
+def is_a_status_file(output, walk):
+    stored = walk.aws("s3").get_object(Bucket="my-jobs", Key=f"jobs/{JOB}.json")
+    holds(stored["ContentType"] == "application/json", "its content type is not application/json")
+    walk.aws("s3").delete_object(Bucket="my-jobs", Key=f"jobs/{JOB}.json")
+
+
+def is_synchronised(output, walk):
+    listed = walk.aws("s3").list_objects_v2(Bucket="my-jobs", Prefix=f"jobs/{JOB}.json")
+    return listed["KeyCount"] == 1
+
+
+def is_of_256_bits(output, walk):
+    holds(re.fullmatch("[0-9a-f]{64}\n", output), "these are not 64 hexadecimal digits")
+
+
+def is_built_as_asked(output, walk):
+    binary = (walk.clone / ".aws-sam/build/StatusFunction/bootstrap").read_bytes()
+    holds(binary[:4] == b"\x7fELF" and binary[18] == X86_64, "the binary is not for x86_64")
+
+
+def sends(**parameters):
+    """That a change set is asked for with these parameters and those of parameters.toml, and no others."""
+
+    def check(output, walk):
+        cloudformation = walk.aws("cloudformation")
+        (made,) = cloudformation.list_change_sets(StackName="job-status")["Summaries"]
+        made = {"StackName": "job-status", "ChangeSetName": made["ChangeSetId"]}
+        asked = cloudformation.describe_change_set(**made)["Parameters"]
+        cloudformation.delete_change_set(**made)
+        in_file = tomllib.loads((walk.clone / "parameters.toml").read_text())
+        expected = {name: "" if value == [] else str(value) for name, value in (in_file | parameters).items()}
+        sent = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in asked}
+        holds(sent == expected, f"it sends {sent}, not {expected}")
+
+    return check
+
+
+PAGES = {
+    "README.md": {
+        "cargo local ": Serve(shows_its_address),
+        "cargo test ": Run(),
+        "curl -": Run(is_answered),
+        "aws s3 cp status.json": Run(is_a_status_file, on_aws=True),
+        "while sleep 1; do aws s3 sync": Serve(is_synchronised, on_aws=True),
+        "key=$(openssl rand -hex 32)": Run(is_of_256_bits),
+        "printf %s \"$key\" | openssl dgst": Run(is_of_256_bits),
+        "eval \"$(aws configure export-credentials": NotRun("it needs version 2 of the AWS CLI"),
+        "cargo local --bucket": Serve(shows_its_address, on_aws=True),
+        "sam build": Run(is_built_as_asked),
+        "sam deploy --parameter-overrides": Run(sends(ApiKeys=FILES["keyring.json"]), on_aws=True, answer="n"),
+        "sam deploy": Run(sends(ApiKeysObject="s3://acme-config/keyring.json"), on_aws=True, answer="n"),
+        "curl …": NotRun("there is no stack to ask"),
+    },
+    "events/README.md": {
+        "cargo local --s3-listen 0.0.0.0:9001": Serve(shows_its_address),
+        "export AWS_ACCESS_KEY_ID=local": Run(),
+        "sam build": Run(is_built_as_asked),
+        "sam local": NotRun("it needs Docker"),
+    },
+}
+
+
+def holds(condition, otherwise):
+    if not condition:
+        raise Failed(otherwise)
+
+
+def blocks(text):
+    """The `sh` and `toml` blocks of a page: language and text. Other shell languages are refused."""
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        holds(language not in ("bash", "console", "shell"), f"a block is marked {language}: mark it sh")
+        if language in ("sh", "toml"):
+            yield language, block
+
+
+def commands(block):
+    """The commands of an `sh` block, which may have several lines each."""
+    command = ""
+    for line in block.splitlines(keepends=True):
+        command += line
+        complete = subprocess.run(["bash", "-n"], input=command, capture_output=True, text=True).returncode == 0
+        if complete and not command.endswith("\\\n"):
+            if not re.fullmatch(r"(\s*(#.*)?\n)*", command):
+                yield command.strip()
+            command = ""
+    holds(not command, f"bash does not understand {command!r}")
+
+
+def plan(page, text):
+    """The steps of a page: (language, command or line, how). Every entry of the page must be needed."""
+    entries, steps = PAGES[page], []
+    for language, block in blocks(text):
+        if language == "toml":
+            steps += [("toml", line, None) for line in block.splitlines() if line]
+            continue
+        for command in commands(block):
+            known = max((start for start in entries if command.startswith(start)), key=len, default=None)
+            holds(known, f"{page} has a command that .ci/walk.py does not know: {command}")
+            steps.append(("sh", command, entries[known]))
+    needed = [how for _, _, how in steps]
+    for start, how in entries.items():
+        holds(any(how is one for one in needed), f"{page} has no command any more that starts with {start}")
+    return steps
+
+
+def edit(file, line):
+    """Puts a line into a parameters file in place of the one that the file has for the same parameter."""
+    name = line.split(" = ")[0]
+    text, edits = re.subn(rf"^{name} = .*$", lambda _: line, file.read_text(), flags=re.MULTILINE)
+    holds(edits == 1, f"{file.name} has no {name}")
+    file.write_text(text)
+
+
+def make_bucket_for_artifacts(cloudformation):
+    """The stack that `sam deploy` makes for itself. moto makes it without outputs if sam asks, and sam refuses that."""
+    template = {
+        "Resources": {"Artifacts": {"Type": "AWS::S3::Bucket"}},
+        "Outputs": {"SourceBucket": {"Value": {"Ref": "Artifacts"}}},
+    }
+    cloudformation.create_stack(
+        StackName="aws-sam-cli-managed-default",
+        TemplateBody=json.dumps(template),
+        Tags=[{"Key": "ManagedStackSource", "Value": "AwsSamCli"}],
+    )
+
+
+def clone(into):
+    """A fresh clone, of the checkout as git knows it."""
+
+    def git(*arguments, of=ROOT):
+        ran = subprocess.run(["git", "-C", of, *arguments], check=True, stdout=subprocess.PIPE, text=True)
+        return ran.stdout.strip()
+
+    state = git("stash", "create") or git("rev-parse", "HEAD")  # a commit of what is changed, if anything is
+    git("clone", "--quiet", "--shared", ROOT, into)
+    git("checkout", "--quiet", "--detach", state, of=into)
+    for name, text in FILES.items():
+        (into / name).parent.mkdir(parents=True, exist_ok=True)
+        (into / name).write_text(text)
+    # The toolchain has the standard library of its own processor only.
+    edit(into / "parameters.toml", 'Architecture = "x86_64"')
+
+
+def client(service, address):
+    anyone = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
+    return boto3.client(service, endpoint_url=address, region_name=REGION, **anyone)
+
+
+class Walk:
+    """A shell in the clone."""
+
+    def __init__(self, clone, address):
+        self.clone, self.address = clone, address
+        self.served = None
+        self.scratch = tempfile.TemporaryDirectory()
+        environment = os.environ | {
+            "CARGO_TARGET_DIR": os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target")),  # to save time
+            "LOCAL_STORAGE_PATH": "toolkit",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "SAM_CLI_TELEMETRY": "0",
+        }
+        self.shell = subprocess.Popen(
+            ["bash"],
+            cwd=clone,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # which commands have ended
+            text=True,
+        )
+        self.ask("set -m; echo")  # each command becomes a process group, which can be ended as a whole
+
+    def aws(self, service):
+        return client(service, self.address)
+
+    def ask(self, script):
+        """Has the shell run a script; the line that it prints."""
+        self.shell.stdin.write(f"{script}\n")
+        self.shell.stdin.flush()
+        return self.shell.stdout.readline().strip()
+
+    def start(self, command, how, answer, ending):
+        """Has the shell run a command; where its output goes, and the line that the script's ending prints."""
+        given, output = (Path(tempfile.mkstemp(dir=self.scratch.name)[1]) for _ in range(2))
+        given.write_text(f"{answer}\n")
+        variables = AWS | {"AWS_ENDPOINT_URL": self.address} if how.on_aws else {}
+        before = "".join(f"export {name}={value}\n" for name, value in variables.items())
+        after = "".join(f"unset {name}\n" for name in variables)
+        # Appended to, as a terminal is: a command that opens /dev/stderr itself must not write over other lines.
+        return output, self.ask(f"{before}{{ {command}\n}} <{given} >>{output} 2>&1 {ending}\n{after}echo $told")
+
+    def run(self, command, how):
+        output, status = self.start(command, how, how.answer, "; told=$?")
+        try:
+            holds(status == "0", f"it ended with {status}")
+            how.check(output.read_text(), self)
+        except Failed:
+            print(output.read_text())
+            raise
+
+    def serve(self, command, how):
+        self.stop()
+        output, process = self.start(command, how, "", "& told=$!")
+        self.served = int(process)
+        try:
+            for _ in range(9000):  # tenths of a second: it may be built first
+                if how.ready(output.read_text(), self):
+                    return
+                holds(self.ask(f"jobs -r -p | grep -x {process} || echo") == process, "it has ended")
+                time.sleep(0.1)
+            raise Failed("it is not ready after a quarter of an hour")
+        except Failed:
+            print(output.read_text())
+            raise
+
+    def stop(self):
+        """Ends what is served, with all that it has started."""
+        if self.served:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.served, signal.SIGTERM)
+            self.ask(f"wait {self.served}; echo")
+            self.served = None
+
+    def end(self):
+        self.stop()
+        self.shell.communicate()
+        self.scratch.cleanup()
+
+
+@contextlib.contextmanager
+def aws():
+    """A moto server with the reader's buckets; its address."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line for each request otherwise
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    # By this name moto finds the template that `sam deploy` uploads; by number it takes S3's address for a bucket's.
+    address = f"http://localhost:{server.get_host_and_port()[1]}"
+    for bucket in BUCKETS:
+        client("s3", address).create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    make_bucket_for_artifacts(client("cloudformation", address))
+    try:
+        yield address
+    finally:
+        server.stop()
+
+
+def follow(page, steps, clone, address):
+    print(f"\n== {page}", flush=True)
+    walk = Walk(clone, address)
+    try:
+        for language, command, how in steps:
+            title = command.splitlines()[0]
+            if isinstance(how, NotRun):
+                print(f"not run, as {how.reason}: {title}", flush=True)
+                continue
+            print(f"$ {title}" if language == "sh" else f"  parameters.toml: {command}", flush=True)
+            match how:
+                case Run():
+                    walk.run(command, how)
+                case Serve():
+                    walk.serve(command, how)
+                case None:
+                    edit(clone / "parameters.toml", command)
+    finally:
+        walk.end()
+
+
+def main():
+    _, into = sys.argv
+    into = Path(into).resolve()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that nothing is left running then either
+    try:
+        clone(into)
+        plans = {page: plan(page, (into / page).read_text()) for page in PAGES}
+        with aws() as address:
+            for page, steps in plans.items():
+                follow(page, steps, into, address)
+    except Failed as failure:
+        sys.exit(f"FAILED: {failure}")
+
+
+if __name__ == "__main__":
+    main()

@@ -18,11 +18,17 @@ pub struct Call {
     pub body: Vec<u8>,
     /// The largest answer, in bytes, that gets back to the caller, encoded as Lambda takes it.
     pub max_payload: usize,
-    /// Lambda's id of the invocation.
+    /// The invocation that brought it.
+    pub invocation: Invocation,
+}
+
+/// What Lambda says of an invocation.
+pub struct Invocation {
+    /// Its id.
     pub request_id: String,
     /// X-Ray's id of the trace, if there is one.
     pub trace_id: Option<String>,
-    /// When Lambda ends the invocation.
+    /// When Lambda ends it.
     pub deadline: SystemTime,
 }
 

@@ -96,9 +96,10 @@ impl Endpoint {
     pub async fn answer(&self, call: &Call) -> Response<Body> {
         let started = Instant::now();
         let mut line = RequestLine {
-            request_id: &call.request_id,
-            trace_id: call.trace_id.as_deref(),
+            request_id: &call.invocation.request_id,
+            trace_id: call.invocation.trace_id.as_deref(),
             cold: !self.has_served.swap(true, Ordering::Relaxed),
+            method: call.method.as_str(),
             route: None,
             key: None,
             job_id: None,
@@ -113,7 +114,7 @@ impl Endpoint {
             Err(panic) => Error::panicked(panic_message(&*panic)).into(),
         };
         line.write(reply.outcome, reply.status.as_u16(), started.elapsed(), reply.cause.as_ref());
-        reply.into_response(&call.request_id)
+        reply.into_response(&call.invocation.request_id)
     }
 
     /// The way of a request.
@@ -155,7 +156,7 @@ impl Endpoint {
     }
 
     fn budget(&self, call: &Call) -> Duration {
-        let left = call.deadline.duration_since(self.clock.now()).unwrap_or_default();
+        let left = call.invocation.deadline.duration_since(self.clock.now()).unwrap_or_default();
         REQUEST_BUDGET.min(left.saturating_sub(DEADLINE_RESERVE))
     }
 }

@@ -4,7 +4,7 @@
 //! for the same mistake, and it says what to do. The operator's is a [`Cause`]: as deep as it goes,
 //! with a hint. It exists only where something went wrong on our side, and is only ever logged.
 //!
-//! The rooms that fail know nothing of HTTP. Here, and nowhere else, each failure becomes a status,
+//! The modules that fail know nothing of HTTP. Here, and nowhere else, each failure becomes a status,
 //! headers, a body, and the outcome on the log line.
 
 use std::time::Duration;

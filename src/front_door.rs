@@ -11,10 +11,8 @@ mod http_api;
 mod load_balancer;
 mod rest_api;
 
-use lambda_http::Context;
-
 use crate::{
-    call::{Call, Gzip},
+    call::{Call, Gzip, Invocation},
     encoding::accepts_gzip,
     endpoint::Endpoint,
     front_door::door::{Answer, Door, Request},
@@ -45,7 +43,7 @@ impl Event {
     }
 
     /// Has `endpoint` answer this event.
-    pub async fn answer(self, endpoint: &Endpoint, context: &Context) -> Answer {
+    pub async fn answer(self, endpoint: &Endpoint, invocation: Invocation) -> Answer {
         let Self { door, request } = self;
         let call = Call {
             method: request.method.parse().unwrap_or_default(),
@@ -58,15 +56,8 @@ impl Event {
             },
             body: request.body,
             max_payload: door.max_payload,
-            request_id: context.request_id.clone(),
-            trace_id: context.xray_trace_id.as_deref().and_then(root_of).map(Into::into),
-            deadline: context.deadline(),
+            invocation,
         };
         (door.answer)(endpoint.answer(&call).await)
     }
-}
-
-/// The trace's id in an X-Ray header such as `Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1`.
-fn root_of(header: &str) -> Option<&str> {
-    header.split(';').find_map(|field| field.trim().strip_prefix("Root="))
 }

@@ -43,7 +43,7 @@ mod s3;
 mod settings;
 mod status_file;
 
-pub use call::{Call, Gzip};
+pub use call::{Call, Gzip, Invocation};
 pub use cause::chain;
 pub use encoding::{Body, accepts_gzip, encode};
 pub use endpoint::Endpoint;

@@ -51,6 +51,7 @@ pub(crate) struct RequestLine<'a> {
     pub(crate) trace_id: Option<&'a str>,
     /// Whether it is the first request of its environment.
     pub(crate) cold: bool,
+    pub(crate) method: &'a str,
     /// The route, once it is known to be one.
     pub(crate) route: Option<&'static str>,
     /// The name of the accepted key.
@@ -70,6 +71,7 @@ impl RequestLine<'_> {
                 tracing::$level!(
                     request_id = self.request_id,
                     xray_trace_id = self.trace_id,
+                    method = self.method,
                     route = self.route,
                     key = self.key.as_deref(),
                     job_id = self.job_id.map(display),

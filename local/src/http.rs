@@ -20,7 +20,7 @@ use hyper_util::{
     server::{conn::auto::Builder, graceful::GracefulShutdown},
 };
 use job_status::{
-    Body, Call, Endpoint, Gzip, accepts_gzip,
+    Body, Call, Endpoint, Gzip, Invocation, accepts_gzip,
     limits::{MAX_LAMBDA_PAYLOAD, MAX_REQUEST_BODY},
 };
 use tokio::net::TcpListener;
@@ -81,9 +81,11 @@ async fn answer(endpoint: &Endpoint, request: Request<Incoming>) -> Response<Ful
         path: parts.uri.path().into(),
         body: read(body).await,
         max_payload: MAX_LAMBDA_PAYLOAD,
-        request_id: Uuid::new_v4().to_string(),
-        trace_id: None,
-        deadline: SystemTime::now() + LAMBDA_TIMEOUT,
+        invocation: Invocation {
+            request_id: Uuid::new_v4().to_string(),
+            trace_id: None,
+            deadline: SystemTime::now() + LAMBDA_TIMEOUT,
+        },
     };
     endpoint.answer(&call).await.map(|body| match body {
         Body::Text(text) => Full::from(text),

@@ -1,11 +1,10 @@
 //! The endpoint in this process, with an S3 and a clock of its own.
 
-use std::{fs, net::Ipv4Addr, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{fs, net::Ipv4Addr, path::PathBuf, sync::Arc};
 
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use job_status::{Endpoint, Event, LoadError, S3, Settings};
-use lambda_http::Context;
+use job_status::{Endpoint, Event, Invocation, LoadError, S3, Settings};
 use local::{s3, samples};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -105,11 +104,12 @@ impl Environment {
     /// its gateway gets.
     pub async fn invoke(&self, request: &Request) -> Value {
         let event = Event::parse(request.event().to_string().as_bytes()).unwrap();
-        let mut context = Context::default();
-        context.request_id = REQUEST_ID.into();
-        let deadline = (self.clock.now() + request.time_left).duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        context.deadline = u64::try_from(deadline.as_millis()).unwrap();
-        serde_json::to_value(Box::pin(event.answer(&self.endpoint, &context)).await).unwrap()
+        let invocation = Invocation {
+            request_id: REQUEST_ID.into(),
+            trace_id: None,
+            deadline: self.clock.now() + request.time_left,
+        };
+        serde_json::to_value(Box::pin(event.answer(&self.endpoint, invocation)).await).unwrap()
     }
 
     /// Writes an object, or replaces it.

@@ -1,29 +1,21 @@
 //! `cargo local`: the job-status endpoint on localhost.
 
-use std::process::ExitCode;
+use std::{
+    error::Error,
+    future::Future,
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use clap::Parser;
-use local::{Options, Server};
-use tracing::level_filters::LevelFilter;
+use local::{Console, Options, Server};
+use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    job_status::log::init(LevelFilter::INFO);
-    let server = match Server::start(options).await {
-        Ok(server) => server,
-        Err(error) => {
-            eprintln!("cargo local: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    println!("\n{server}");
-    let stop = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
-    match server.run(stop).await {
+    let console = Console::install(options.json || !io::stdout().is_terminal());
+    match run(options, &console).await {
         Ok(()) => {
             println!("\nstopped");
             ExitCode::SUCCESS
@@ -33,4 +25,25 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+async fn run(options: Options, console: &Console) -> Result<(), Box<dyn Error>> {
+    let stop = told_to_stop()?;
+    let server = Server::start(options).await?;
+    println!("{server}");
+    console.open();
+    Ok(server.run(stop).await?)
+}
+
+/// Waits for Ctrl-C or SIGTERM. From this call on neither ends the process, which has a temporary
+/// directory to remove.
+fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }

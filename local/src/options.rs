@@ -19,21 +19,28 @@ pub struct Options {
     #[arg(long, default_value = DEMO_KEY, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub api_key: String,
 
-    /// Directory of your own status files, <`job_id`>.json, instead of the samples
-    #[arg(long, value_name = "DIR", value_parser = directory)]
+    /// Your own status files instead of the samples
+    // What people read has no Markdown.
+    #[arg(long, value_name = "DIR", value_parser = directory, help = "Directory of your own status files, <job_id>.json, instead of the samples")]
     pub jobs: Option<PathBuf>,
 
-    /// Where the S3 server listens; 0.0.0.0:9001 lets containers (sam local) reach it
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:9001")]
-    pub s3_listen: SocketAddr,
+    /// Where the S3 server listens; 0.0.0.0:9001 lets containers (sam local) reach it [default:
+    /// 127.0.0.1:9001, or a free port if that is in use]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub s3_listen: Option<SocketAddr>,
 
     /// A real bucket instead of the S3 server, with the credentials and region in the environment
     #[arg(long, value_name = "NAME", conflicts_with_all = ["jobs", "s3_listen"])]
     pub bucket: Option<String>,
 
     /// What the keys of the status files in that bucket begin with, such as jobs/
-    #[arg(long, value_name = "PREFIX", requires = "bucket", default_value = "")]
+    #[arg(long, value_name = "PREFIX", requires = "bucket", conflicts_with_all = ["jobs", "s3_listen"], default_value = "")]
     pub prefix: String,
+
+    /// Print a JSON line for each request, as the deployed function does. Without a terminal that is
+    /// the default
+    #[arg(long)]
+    pub json: bool,
 }
 
 fn directory(path: &str) -> Result<PathBuf, String> {

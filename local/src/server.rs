@@ -5,7 +5,7 @@ use std::{
     fs,
     future::Future,
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     os::unix::fs::symlink,
     path::PathBuf,
     sync::Arc,
@@ -21,7 +21,10 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::{Options, http, page::Page, s3, samples};
+use crate::{Options, directory::Files, http, page::Page, s3, samples};
+
+/// Where the S3 server listens unless it is told.
+const S3_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
 
 /// The bucket in the S3 server.
 pub const BUCKET: &str = "jobs";
@@ -39,7 +42,7 @@ pub struct Server {
 
 enum Jobs {
     Samples { s3: String, directory: PathBuf },
-    Directory { s3: String, directory: PathBuf },
+    Directory { s3: String, directory: PathBuf, files: Files },
     Bucket(String),
 }
 
@@ -107,7 +110,7 @@ impl Server {
     }
 }
 
-async fn serve_s3(own: Option<PathBuf>, listen: SocketAddr) -> Result<(Jobs, TempDir), StartError> {
+async fn serve_s3(own: Option<PathBuf>, listen: Option<SocketAddr>) -> Result<(Jobs, TempDir), StartError> {
     let root = tempfile::tempdir().map_err(|error| system("making a temporary directory", error))?;
     let bucket = root.path().join(BUCKET);
     let directory = if let Some(directory) = &own {
@@ -120,9 +123,21 @@ async fn serve_s3(own: Option<PathBuf>, listen: SocketAddr) -> Result<(Jobs, Tem
             .map_err(|error| system("writing the sample jobs", error))?;
         bucket
     };
-    let address = s3::serve(root.path(), listen).await.map_err(|error| listening(listen, "--s3-listen", error))?;
+    let wanted = listen.unwrap_or(S3_LISTEN);
+    let address = match s3::serve(root.path(), wanted).await {
+        Err(error) if listen.is_none() && error.kind() == io::ErrorKind::AddrInUse => {
+            s3::serve(root.path(), (Ipv4Addr::LOCALHOST, 0).into()).await
+        }
+        result => result,
+    };
+    let address = address.map_err(|error| listening(wanted, "--s3-listen", error))?;
     let s3 = format!("http://{address}");
-    let jobs = if own.is_some() { Jobs::Directory { s3, directory } } else { Jobs::Samples { s3, directory } };
+    let jobs = if own.is_some() {
+        let files = Files::of(&directory);
+        Jobs::Directory { s3, directory, files }
+    } else {
+        Jobs::Samples { s3, directory }
+    };
     Ok((jobs, root))
 }
 
@@ -170,7 +185,7 @@ fn system(what: impl Into<String>, error: io::Error) -> StartError {
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { url, api_key, .. } = self;
-        let key = format!("-H 'x-api-key: {api_key}'");
+        let key = format!("-H {}", quoted(&format!("x-api-key: {api_key}")));
         let ask = |job_id: &str, key: &str| {
             format!("curl -i {url}/v1/toolkit/job/status {key} -d '{{\"job_id\":\"{job_id}\"}}'")
         };
@@ -181,9 +196,12 @@ impl fmt::Display for Server {
                 writeln!(f, "  S3        {s3}, bucket {BUCKET}")?;
                 writeln!(f, "  samples   {}  (edit one and poll again)", directory.display())?;
             }
-            Jobs::Directory { s3, directory } => {
+            Jobs::Directory { s3, directory, files } => {
                 writeln!(f, "  S3        {s3}, bucket {BUCKET}")?;
                 writeln!(f, "  jobs      {}", directory.display())?;
+                for name in &files.capital {
+                    writeln!(f, "  warning   {name} is not served: a status file is named in lower case")?;
+                }
             }
             Jobs::Bucket(bucket) => writeln!(f, "  bucket    {bucket}")?,
         }
@@ -201,11 +219,20 @@ impl fmt::Display for Server {
             }
             writeln!(f, "# a large transcript, compressed on the way\n{} --compressed", ask(samples::LARGE, &key))?;
         } else {
-            writeln!(f, "# a job\n{}", ask("<job_id>", &key))?;
+            let known = match &self.jobs {
+                Jobs::Directory { files, .. } => files.newest.as_deref(),
+                _ => None,
+            };
+            writeln!(f, "# a job\n{}", ask(known.unwrap_or("<job_id>"), &key))?;
         }
         writeln!(f, "# no key: 401\n{}", ask(samples::DONE, "").replace("  ", " "))?;
         writeln!(f, "# not a UUID: 400\n{}", ask("42", &key))?;
         writeln!(f, "# not POST: 405\ncurl -i {url}/v1/toolkit/job/status")?;
         writeln!(f, "# no such path: 404\ncurl -i -X POST {url}/status")
     }
+}
+
+/// A shell word that says `text`.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -1,8 +1,13 @@
 //! `cargo local`: the endpoint over plain HTTP.
 
-use std::{net::SocketAddr, path::Path};
+use std::{
+    fs::File,
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use local::{
     Options, Server,
     samples::{DONE, LARGE, RUNNING, UNKNOWN},
@@ -94,6 +99,60 @@ async fn a_directory_of_ones_own_is_served_and_an_edit_shows_in_the_next_poll() 
     assert_eq!(list(jobs.path()), [format!("{UNKNOWN}.json")], "nothing was left in the user's directory");
 }
 
+#[tokio::test]
+async fn the_banner_offers_the_newest_job_of_the_directory_and_warns_of_names_that_no_id_leads_to() {
+    let jobs = tempfile::tempdir().unwrap();
+    let capital = "ABCDEF00-0000-4000-8000-000000000000.json";
+    let written = SystemTime::now() - Duration::from_mins(1);
+    for (name, age) in [
+        (format!("{UNKNOWN}.json"), Duration::from_mins(9)),
+        (format!("{DONE}.json"), Duration::ZERO),
+        (format!("{RUNNING}.json"), Duration::from_mins(5)),
+        (capital.into(), Duration::ZERO),
+        ("notes.json".into(), Duration::ZERO),
+    ] {
+        let path = jobs.path().join(name);
+        std::fs::write(&path, "{}").unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(written - age).unwrap();
+    }
+    let local = start(&["--jobs", jobs.path().to_str().unwrap()]).await;
+    assert!(local.printed.contains(&format!("# a job\ncurl -i {}", local.url)), "{}", local.printed);
+    assert!(local.printed.contains(&format!(r#"-d '{{"job_id":"{DONE}"}}'"#)), "{}", local.printed);
+    let warnings: Vec<_> = local.printed.lines().filter(|line| line.contains("warning")).collect();
+    assert_eq!(warnings, [format!("  warning   {capital} is not served: a status file is named in lower case")]);
+
+    let empty = tempfile::tempdir().unwrap();
+    let local = start(&["--jobs", empty.path().to_str().unwrap()]).await;
+    assert!(local.printed.contains(r#"-d '{"job_id":"<job_id>"}'"#), "{}", local.printed);
+}
+
+#[tokio::test]
+async fn the_printed_commands_are_good_shell_whatever_the_key() {
+    let key = r#"it's "$HOME" \ `id`"#;
+    let local = start(&["--api-key", key]).await;
+    let curl = local.printed.lines().find_map(|line| line.strip_prefix("curl ")).unwrap();
+    let script = format!(r#"printf '%s\n' {curl}"#);
+    let words = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+    let words = String::from_utf8(words.stdout).unwrap();
+    assert!(words.lines().any(|word| word == format!("x-api-key: {key}")), "{words}");
+}
+
+#[tokio::test]
+async fn a_free_port_is_taken_for_s3_when_its_own_is_in_use_and_none_was_asked_for() {
+    let taken = TcpListener::bind("127.0.0.1:9001").await; // or another program has it
+    let options = Options::try_parse_from(["cargo local", "--port", "0"]).unwrap();
+    let server = Server::start(options).await.unwrap_or_else(|error| panic!("{error}"));
+    let printed = server.to_string();
+    assert!(printed.contains("  S3        http://127.0.0.1:") && !printed.contains(":9001,"), "{printed}");
+    drop(taken);
+}
+
+#[test]
+fn the_help_is_plain_text() {
+    let help = Options::command().render_long_help().to_string();
+    assert!(help.contains("<job_id>.json") && !help.contains('`'), "{help}");
+}
+
 fn list(directory: &Path) -> Vec<String> {
     std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
@@ -179,6 +238,8 @@ async fn a_port_in_use_and_bad_flags_get_a_clear_message() {
         (&["--api-key", ""], "a value is required for '--api-key"),
         (&["--s3-listen", "9001"], "invalid socket address syntax"),
         (&["--bucket", "b", "--jobs", "."], "cannot be used with"),
+        (&["--prefix", "jobs/", "--jobs", "."], "cannot be used with"),
+        (&["--prefix", "jobs/"], "--bucket <NAME>"),
         (&["--verbose"], "unexpected argument '--verbose'"),
     ] {
         let error = Options::try_parse_from([&["cargo local"], arguments].concat()).err().unwrap().to_string();

@@ -88,12 +88,19 @@ async fn poll(
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let mut arguments = env::args().skip(1);
-    let job_id = arguments.next().unwrap_or_default();
-    let seconds = arguments.next().and_then(|seconds| seconds.parse().ok()).unwrap_or(900);
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    let asked = match &arguments[..] {
+        [job_id] => Some((job_id, 900)),
+        [job_id, seconds] => seconds.parse().ok().map(|seconds| (job_id, seconds)),
+        _ => None,
+    };
+    let Some((job_id, seconds)) = asked else {
+        eprintln!("usage: poll JOB_ID [SECONDS]");
+        return ExitCode::from(2);
+    };
     let variable = |name| env::var(name).unwrap_or_default();
     let (url, key) = (variable("JOB_STATUS_URL"), variable("JOB_STATUS_KEY"));
-    match wait_for_job(&job_id, &url, &key, Duration::from_secs(seconds)).await {
+    match wait_for_job(job_id, &url, &key, Duration::from_secs(seconds)).await {
         Ok(result) => {
             println!("{result:#}");
             ExitCode::SUCCESS

@@ -25,6 +25,14 @@ const HTML: &str = r#"<!doctype html>
 <title>Job status: reference</title>
 <link rel="icon" href="/favicon-32x32.png">
 <link rel="stylesheet" href="/swagger-ui.css">
+<style>
+/* On a phone, the cells of a table stand below each other: side by side they take 564 of 390 pixels. */
+@media (max-width: 640px) {
+  .swagger-ui table.responses-table, .swagger-ui table.responses-table :is(thead, tbody, tr, td) { display: block; max-width: 100%; }
+  .swagger-ui table.responses-table thead { display: none; }
+  .swagger-ui :is(.markdown, .renderedMarkdown) :is(pre, code) { white-space: pre-wrap; overflow-wrap: anywhere; }
+}
+</style>
 <div id="page" data-api-key="{api_key}"></div>
 <script src="/swagger-ui-bundle.js"></script>
 <script src="/page.js"></script>

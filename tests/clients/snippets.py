@@ -12,7 +12,7 @@ import pytest
 
 from conftest import ROOT
 
-TSC = Path(__file__).parent / "node_modules/.bin/tsc"
+BINARIES = Path(__file__).parent / "node_modules/.bin"
 
 
 def snippet(language: str) -> str:
@@ -43,21 +43,22 @@ def command(language: str, directory: Path) -> list[str]:
     if not shutil.which("node"):
         assert not os.environ.get("CI"), "CI needs Node.js"
         pytest.skip("there is no Node.js")
-    assert TSC.exists(), "there is no TypeScript: npm ci --prefix tests/clients"
-    (directory / "poll.ts").write_text(snippet("ts"))
-    (directory / "package.json").write_text(json.dumps({"type": "module"}))
+    assert BINARIES.exists(), "there is no TypeScript: npm ci --prefix tests/clients"
+    program = directory / "poll.mts"
+    program.write_text(snippet("ts"))
     options = {
         "strict": True,
         "noUncheckedIndexedAccess": True,
         "exactOptionalPropertyTypes": True,
         "noUnusedLocals": True,
+        "noEmit": True,
         "target": "ES2022",
         "module": "NodeNext",
         "lib": ["ES2022"],
         "types": ["node"],
-        "typeRoots": [str(TSC.parents[1] / "@types")],
+        "typeRoots": [str(BINARIES.parent / "@types")],
     }
-    (directory / "tsconfig.json").write_text(json.dumps({"compilerOptions": options, "files": ["poll.ts"]}))
-    compiled = subprocess.run([TSC, "--project", directory], capture_output=True, text=True)
-    assert compiled.returncode == 0, compiled.stdout
-    return ["node", str(directory / "poll.js")]
+    (directory / "tsconfig.json").write_text(json.dumps({"compilerOptions": options, "files": [program.name]}))
+    checked = subprocess.run([BINARIES / "tsc", "--project", directory], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+    return [str(BINARIES / "tsx"), str(program)]  # what `npx tsx` runs

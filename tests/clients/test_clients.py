@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import threading
 import time
@@ -34,10 +35,10 @@ def client(request, tmp_path_factory):
     """Runs one of the programs."""
     program = command(request.param, tmp_path_factory.mktemp(request.param))
 
-    def run(url, job_id, *seconds, key=KEY):
+    def run(url, *arguments, key=KEY):
         started = time.monotonic()
         environment = {"PATH": os.environ["PATH"], "JOB_STATUS_URL": url, "JOB_STATUS_KEY": key}
-        done = subprocess.run([*program, job_id, *seconds], env=environment, capture_output=True, timeout=90)
+        done = subprocess.run([*program, *arguments], env=environment, capture_output=True, timeout=90)
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode(), time.monotonic() - started)
 
     return run
@@ -114,6 +115,13 @@ def test_a_failed_job_is_reported_and_not_asked_about_again(client, job, step, s
     assert (ended.code, ended.output) == (3, ""), ended
     assert "The input has no audio stream." in ended.errors
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["x", "9", "y"]])
+def test_wrong_arguments_get_a_usage_line(client, arguments):
+    ended = client("http://127.0.0.1:9", *arguments)
+    assert (ended.code, ended.output) == (2, ""), ended
+    assert re.fullmatch(r"usage: poll\S* JOB_ID \[SECONDS\]\n", ended.errors), ended
 
 
 def test_a_job_can_fail_without_a_result(client, job, step):

@@ -179,3 +179,14 @@ def test_trying_an_unknown_job_shows_the_404(page, url, path):
     # The browser itself notes a 404 in the console; there must be nothing else.
     [note] = page.console()
     assert note.startswith(f"{url}{path[1:]} - Failed to load resource") and "404" in note
+
+
+def test_an_open_operation_with_its_answer_fits_a_phone(page, browser):
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        _, _, answer = page.try_it(PATHS[0], "Finished")
+        page.picture("phone", answer)
+        assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

@@ -13,18 +13,18 @@ import pytest
 ROOT = Path(__file__).parents[2]
 KEY = "key of the tests"
 PATIENCE_SECONDS = 30
+BINARY = Path(os.environ.get("LOCAL_BINARY", ROOT / "target/debug/local"))
 
 
 class Local:
     """`cargo local` on free ports; `url` is the endpoint's."""
 
     def __init__(self, log: Path, *arguments: str, env: dict[str, str] | None = None):
-        binary = Path(os.environ.get("LOCAL_BINARY", ROOT / "target/debug/local"))
-        assert binary.is_file(), f"{binary} is not there: cargo build -p local, or set LOCAL_BINARY"
+        assert BINARY.is_file(), f"{BINARY} is not there: cargo build -p local, or set LOCAL_BINARY"
         self.log = log
         with log.open("w") as output:
             self.process = subprocess.Popen(
-                [binary, "--port", "0", "--api-key", KEY, *arguments], stdout=output, stderr=output, env=env
+                [BINARY, "--port", "0", "--api-key", KEY, *arguments], stdout=output, stderr=output, env=env
             )
         self.base = self.wait_for_line(r"running at (http://\S+)")[1]
         self.url = f"{self.base}/v1/toolkit/job/status"

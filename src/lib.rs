@@ -56,7 +56,7 @@ pub use keyring::{document::InvalidKeyring, live::LoadError, ring::Keyring};
 pub use request::JobId;
 pub use runtime_api::{RuntimeApiError, serve};
 pub use s3::{
-    S3,
+    Connector, S3,
     bucket::Bucket,
     failure::{Failure, FailureKind},
 };

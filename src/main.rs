@@ -31,10 +31,12 @@ fn run(runtime_api: &str) -> Result<(), Box<dyn Error>> {
     // Lambda hands credentials over in the environment and nowhere else, on Managed Instances too.
     // The default chain would look there first, but it would be built at every cold start.
     let credentials = EnvironmentVariableCredentialsProvider::new();
-    let s3 = S3::new(Arc::clone(&settings.trust_store.roots), settings.concurrency.get(), credentials)?;
+    let clock = SharedTimeSource::default();
+    let roots = Arc::clone(&settings.trust_store.roots);
+    let s3 = S3::new(roots, settings.concurrency.get(), credentials, clock.clone())?;
     let concurrency = settings.concurrency;
     runtime(concurrency)?.block_on(async {
-        let endpoint = Endpoint::start(settings, s3, SharedTimeSource::default()).await?;
+        let endpoint = Endpoint::start(settings, s3, clock).await?;
         Ok(serve(endpoint, runtime_api, concurrency).await?)
     })
 }

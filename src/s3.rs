@@ -25,6 +25,7 @@ use aws_sdk_s3::{
     config::{ProvideCredentials, SharedCredentialsProvider},
     primitives::{DateTime, DateTimeFormat},
 };
+use aws_smithy_async::time::SharedTimeSource;
 use http::{
     StatusCode, Uri,
     header::{self, HeaderName},
@@ -54,10 +55,11 @@ use crate::{
 pub struct S3 {
     http: Client<Connector, Empty<Bytes>>,
     credentials: SharedCredentialsProvider,
+    clock: SharedTimeSource,
 }
 
-/// Opens connections, TCP and TLS, within [`CONNECT_TIMEOUT`].
-type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
+/// Opens connections.
+pub type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
 /// One object to read.
 pub(crate) struct Get<'a> {
@@ -92,8 +94,9 @@ pub(crate) struct ReadStats {
 }
 
 impl S3 {
-    /// A client that trusts `roots` and keeps up to `max_idle` idle connections to each host: one
-    /// for each request that may be under way at a time. Nothing is connected yet.
+    /// A client that trusts `roots`, opens connections, TCP and TLS, within [`CONNECT_TIMEOUT`], and
+    /// keeps up to `max_idle` idle ones to each host: one for each request that may be under way at a
+    /// time. Nothing is connected yet.
     ///
     /// # Errors
     /// TLS can't be set up.
@@ -101,6 +104,7 @@ impl S3 {
         roots: Arc<RootCertStore>,
         max_idle: usize,
         credentials: impl ProvideCredentials + 'static,
+        clock: SharedTimeSource,
     ) -> Result<Self, rustls::Error> {
         let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()?
@@ -110,12 +114,22 @@ impl S3 {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         let connector = Connector::new(Timeout::new(HttpsConnector::from((tcp, tls)), CONNECT_TIMEOUT));
+        Ok(Self::over(connector, max_idle, credentials, clock))
+    }
+
+    /// The same client over connections of another kind, which lead where they like.
+    pub fn over(
+        connector: Connector,
+        max_idle: usize,
+        credentials: impl ProvideCredentials + 'static,
+        clock: SharedTimeSource,
+    ) -> Self {
         let http = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .pool_max_idle_per_host(max_idle)
             .build(connector);
-        Ok(Self { http, credentials: SharedCredentialsProvider::new(credentials) })
+        Self { http, credentials: SharedCredentialsProvider::new(credentials), clock }
     }
 
     /// Reads one object, in up to [`ATTEMPTS`] attempts. The error is the last attempt's.
@@ -152,7 +166,7 @@ impl S3 {
 
     async fn attempt(&self, get: &Get<'_>, etag: Option<&str>) -> Result<Option<Object>, Failure> {
         let credentials = self.credentials.provide_credentials().await.map_err(Failure::no_credentials)?;
-        let request = signed(get.bucket, &get.key, etag, credentials, SystemTime::now())?;
+        let request = signed(get.bucket, &get.key, etag, credentials, self.clock.now())?;
         let (head, body) = self.http.request(request).await?.into_parts();
         if head.status == StatusCode::NOT_MODIFIED {
             return Ok(None);

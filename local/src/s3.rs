@@ -1,12 +1,16 @@
 //! A real S3 protocol server over a directory: its subdirectories are the buckets.
 
-use std::{io, net::SocketAddr, path::Path};
+use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
 };
-use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
+use s3s::{
+    auth::SimpleAuth,
+    config::{S3Config, StaticConfigProvider},
+    service::S3ServiceBuilder,
+};
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 
@@ -23,6 +27,9 @@ pub async fn serve(root: &Path, address: SocketAddr) -> io::Result<SocketAddr> {
     let files = FileSystem::new(root).map_err(|error| io::Error::other(format!("{error:?}")))?;
     let mut service = S3ServiceBuilder::new(files);
     service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+    let mut config = S3Config::default();
+    config.presigned_url_max_skew_time_secs = u32::MAX; // tests sign by clocks of their own
+    service.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
     let service = service.build();
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;

@@ -165,8 +165,9 @@ async fn endpoint(
         Jobs::Bucket(_) => SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()),
         _ => SharedCredentialsProvider::new(Credentials::new(s3::ACCESS_KEY, s3::SECRET_KEY, None, None, "local")),
     };
-    let s3 = S3::new(Arc::clone(&settings.trust_store.roots), settings.concurrency.get(), credentials)?;
-    Ok(Endpoint::start(settings, s3, SharedTimeSource::default()).await?)
+    let (roots, clock) = (Arc::clone(&settings.trust_store.roots), SharedTimeSource::default());
+    let s3 = S3::new(roots, settings.concurrency.get(), credentials, clock.clone())?;
+    Ok(Endpoint::start(settings, s3, clock).await?)
 }
 
 fn listening(address: SocketAddr, option: &'static str, error: io::Error) -> StartError {

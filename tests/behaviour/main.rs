@@ -11,6 +11,7 @@ mod faults;
 mod keys;
 mod local;
 mod openapi;
+mod oracle;
 mod properties;
 mod settings;
 mod soak;

@@ -4,7 +4,7 @@ use std::{fs, net::Ipv4Addr, path::PathBuf, sync::Arc};
 
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use job_status::{Endpoint, Event, Invocation, LoadError, S3, Settings};
+use job_status::{Connector, Endpoint, Event, Invocation, LoadError, S3, Settings};
 use local::{s3, samples};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -21,6 +21,7 @@ pub struct Deployment {
     pub clock: Clock,
     pub logs: Logs,
     root: TempDir,
+    connector: Option<Connector>,
 }
 
 /// A started execution environment of that function.
@@ -48,13 +49,24 @@ impl Deployment {
     }
 
     fn new(s3_url: &str, root: TempDir, clock: Clock) -> Self {
-        Self { variables: variables::with_s3(s3_url), clock, logs: Logs::capture(), root }
+        Self { variables: variables::with_s3(s3_url), clock, logs: Logs::capture(), root, connector: None }
     }
 
     /// Sets a variable.
     pub fn set(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.insert(name, value.into());
         self
+    }
+
+    /// Leads its connections elsewhere.
+    pub fn over(self, connector: Connector) -> Self {
+        Self { connector: Some(connector), ..self }
+    }
+
+    /// What it signs with. Its session token is a variable.
+    pub fn credentials(&self) -> Credentials {
+        let session_token = self.variables.get("AWS_SESSION_TOKEN").filter(|token| !token.is_empty()).cloned();
+        Credentials::new(s3::ACCESS_KEY, s3::SECRET_KEY, session_token, None, "test")
     }
 
     /// Writes an object, or replaces it.
@@ -69,10 +81,12 @@ impl Deployment {
     pub async fn try_start(self) -> Result<Environment, LoadError> {
         let settings = Settings::from_variables(|name| self.variables.get(name).cloned())
             .unwrap_or_else(|faults| panic!("{faults}"));
-        let credentials = Credentials::new(s3::ACCESS_KEY, s3::SECRET_KEY, None, None, "test");
-        let roots = Arc::clone(&settings.trust_store.roots);
-        let s3 = S3::new(roots, settings.concurrency.get(), credentials).unwrap();
-        let clock = SharedTimeSource::new(self.clock.clone());
+        let (credentials, clock) = (self.credentials(), SharedTimeSource::new(self.clock.clone()));
+        let (roots, connections) = (Arc::clone(&settings.trust_store.roots), settings.concurrency.get());
+        let s3 = match self.connector {
+            None => S3::new(roots, connections, credentials, clock.clone()).unwrap(),
+            Some(connector) => S3::over(connector, connections, credentials, clock.clone()),
+        };
         let endpoint = Endpoint::start(settings, s3, clock).await?;
         Ok(Environment { endpoint, clock: self.clock, logs: self.logs, root: self.root })
     }

@@ -36,7 +36,7 @@ fn splice_gzip(bencher: Bencher, size: usize) {
 fn from_s3_to_body(bencher: Bencher, size: usize, gzip: Gzip) {
     let bytes = transcript(size);
     bencher.counter(BytesCount::new(bytes.len())).with_inputs(|| bytes.clone()).bench_local_values(|bytes| {
-        let file = StatusFile::check(bytes, None).unwrap();
+        let file = StatusFile::check(bytes).unwrap();
         encode(&[HEAD, &file.text, TAIL], gzip, MAX_LAMBDA_PAYLOAD).map_err(|_| "too large").unwrap().body
     });
 }

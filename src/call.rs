@@ -6,12 +6,16 @@ use http::Method;
 
 /// One HTTP request, as far as the endpoint looks at it.
 pub struct Call {
-    /// The HTTP method.
-    pub method: Method,
+    /// The HTTP method, if it is one.
+    pub method: Option<Method>,
     /// The path as it arrived, stage or base path included, without the query.
     pub path: String,
+    /// The query string without its question mark, percent-encoded.
+    pub query: String,
     /// The `x-api-key` header.
     pub api_key: Option<String>,
+    /// The `if-none-match` header.
+    pub if_none_match: Option<String>,
     /// Whether the answer may be compressed.
     pub gzip: Gzip,
     /// The body, decoded.

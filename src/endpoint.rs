@@ -24,6 +24,7 @@ use crate::{
     encoding::{Body, encode},
     envelope::{self, Identity},
     error::Error,
+    freshness::{Freshness, weak},
     keyring::live::{LiveKeyring, LoadError},
     limits::{ATTEMPT_TIMEOUT, DEADLINE_RESERVE, MAX_STATUS_FILE, PROBE_BUDGET, REQUEST_BUDGET},
     log::RequestLine,
@@ -43,6 +44,7 @@ pub struct Endpoint {
     keyring: LiveKeyring,
     jobs_bucket: Bucket,
     jobs_prefix: String,
+    stalled_after: Option<Duration>,
     clock: SharedTimeSource,
     identity: Identity,
     has_served: AtomicBool,
@@ -71,6 +73,7 @@ impl Endpoint {
             keyring,
             jobs_bucket: settings.jobs_bucket,
             jobs_prefix: settings.jobs_prefix,
+            stalled_after: settings.stalled_after,
             clock,
             identity,
             has_served: AtomicBool::new(false),
@@ -99,12 +102,14 @@ impl Endpoint {
             request_id: &call.invocation.request_id,
             trace_id: call.invocation.trace_id.as_deref(),
             cold: !self.has_served.swap(true, Ordering::Relaxed),
-            method: call.method.as_str(),
+            method: call.method.as_ref().map(Method::as_str),
             route: None,
             key: None,
             job_id: None,
             s3: ReadStats::default(),
             bytes: None,
+            stalled: None,
+            nonsense: 0,
         };
         let budget = self.budget(call);
         let handled = timeout(budget, self.handle(call, started, &mut line).unwrap_or_else(Reply::from));
@@ -114,16 +119,18 @@ impl Endpoint {
             Err(panic) => Error::panicked(panic_message(&*panic)).into(),
         };
         line.write(reply.outcome, reply.status.as_u16(), started.elapsed(), reply.cause.as_ref());
-        reply.into_response(&call.invocation.request_id)
+        reply.into_response(call)
     }
 
     /// The way of a request.
     async fn handle(&self, call: &Call, started: Instant, line: &mut RequestLine<'_>) -> Result<Reply, Error> {
         let route = ROUTES.into_iter().find(|route| matches(&call.path, route));
         line.route = Some(route.ok_or_else(Error::unknown_path)?);
-        if call.method != Method::POST {
-            return Err(Error::method_not_allowed());
-        }
+        let is_get = match call.method {
+            Some(Method::GET) => true,
+            Some(Method::POST) => false,
+            _ => return Err(Error::method_not_allowed()),
+        };
 
         let now = self.clock.now();
         let keyring = self.keyring.current(now).await?;
@@ -131,19 +138,34 @@ impl Endpoint {
         let key = keyring.find(presented.as_bytes(), now).ok_or_else(Error::unauthorized)?;
         line.key = Some(key.name.clone());
 
-        let payload = Payload::parse(&call.body)?;
+        let payload = if is_get { Payload::from_query(&call.query)? } else { Payload::from_body(&call.body)? };
         line.job_id = Some(payload.job_id);
 
         let get = self.status_file(&key.folder, payload.job_id);
         let object =
             self.s3.get(&get, &mut line.s3).await.map_err(|failure| Error::not_read(&payload.job_id, failure))?;
         line.bytes = Some(object.bytes.len());
-        let file = StatusFile::check(object.bytes, object.last_modified)?;
+        let file = StatusFile::check(object.bytes)?;
+        let outcome = outcome(file.progress.state);
+        let age = object.last_modified.and_then(|written| now.duration_since(written).ok()).unwrap_or_default();
+        let stalled = file.progress.is_stalled(age, self.stalled_after);
+        let freshness = Freshness {
+            etag: object.etag.as_deref().map(weak),
+            last_modified: object.last_modified,
+            sunset: object.expires,
+            stalled: stalled.then_some(age.as_secs()),
+            retry_after: file.progress.retry_after(age, stalled),
+        };
+        line.stalled = freshness.stalled;
+        line.nonsense = file.progress.nonsense;
+        if is_get && call.if_none_match.as_deref().is_some_and(|header| freshness.is_known_to(header)) {
+            return Ok(Reply::not_modified(outcome, freshness));
+        }
 
         let head = envelope::head(&payload);
         let tail = envelope::tail(&self.identity, started.elapsed());
         let body = encode(&[&head, &file.text, &tail], call.gzip, call.max_payload)?;
-        Ok(Reply::found(outcome(file.state), body, file.retry_after(now)))
+        Ok(Reply::found(outcome, body, freshness))
     }
 
     fn status_file(&self, folder: &str, job_id: JobId) -> Get<'_> {

@@ -44,10 +44,11 @@ impl Error {
         Self::new(StatusCode::NOT_FOUND, "unknown_path", "Not found")
     }
 
-    /// 405: a route's path, but not POST.
+    /// 405: a route's path, but neither GET nor POST.
     pub(crate) fn method_not_allowed() -> Self {
-        let error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed: use POST");
-        Self { allow: Some("POST"), ..error }
+        let message = "Method not allowed: use GET or POST";
+        let error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+        Self { allow: Some("GET, POST"), ..error }
     }
 
     /// 401: no key, or none that is accepted. One answer for all, so that nothing can be learned.
@@ -146,7 +147,7 @@ impl Error {
 impl From<BadPayload> for Error {
     fn from(error: BadPayload) -> Self {
         let (status, outcome) = match error {
-            BadPayload::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            BadPayload::TooLarge | BadPayload::QueryTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             _ => (StatusCode::BAD_REQUEST, "bad_request"),
         };
         Self::new(status, outcome, &error.to_string())

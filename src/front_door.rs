@@ -46,9 +46,11 @@ impl Event {
     pub async fn answer(self, endpoint: &Endpoint, invocation: Invocation) -> Answer {
         let Self { door, request } = self;
         let call = Call {
-            method: request.method.parse().unwrap_or_default(),
+            method: request.method.parse().ok(),
             path: request.path,
+            query: request.query,
             api_key: request.headers.api_key,
+            if_none_match: request.headers.if_none_match,
             gzip: match request.headers.accept_encoding {
                 _ if !door.passes_binary => Gzip::Impossible,
                 Some(value) if accepts_gzip(&value) => Gzip::Accepted,

@@ -1,6 +1,7 @@
 //! The endpoint that answers job-status polls: `POST /paid/get/job/status` (or
 //! `/v1/toolkit/job/status`) with an `x-api-key` and a `{"job_id":"<uuid>"}` gets the status file
-//! that a worker wrote to S3, byte for byte, in the API's standard envelope.
+//! that a worker wrote to S3, byte for byte, in the API's standard envelope. So does `GET` with
+//! `?job_id=<uuid>`.
 //!
 //! # The way of a request
 //!
@@ -11,10 +12,12 @@
 //! 4. `keyring`: who asks? The keyring is read again when it is due, then the key is looked up.
 //! 5. `request`: what for? The payload becomes a job id.
 //! 6. `s3`: the status file is read, within its deadlines and attempts.
-//! 7. `status_file`: the file is checked. Its age says how soon to poll again.
-//! 8. `envelope`: the file is spliced into the envelope.
-//! 9. `encoding`: the envelope is compressed if the caller likes, and has to fit.
-//! 10. `response`: the reply becomes status, headers and body, in the shape that the front door
+//! 7. `status_file`: the file is checked. Its worker or its age says how soon to poll again, and
+//!    whether the job is stalled.
+//! 8. `freshness`: does the caller have this status already? Then that is the answer.
+//! 9. `envelope`: the file is spliced into the envelope.
+//! 10. `encoding`: the envelope is compressed if the caller likes, and has to fit.
+//! 11. `response`: the reply becomes status, headers and body, in the shape that the front door
 //!     expects.
 //!
 //! A step that fails has an error of its own. `error` makes of it what the caller gets, `cause` is
@@ -31,6 +34,7 @@ mod encoding;
 mod endpoint;
 mod envelope;
 mod error;
+mod freshness;
 mod front_door;
 mod json;
 mod keyring;
@@ -61,4 +65,4 @@ pub use s3::{
     failure::{Failure, FailureKind},
 };
 pub use settings::{InvalidSettings, SetBy, Settings, VARIABLES};
-pub use status_file::{State, StatusFile};
+pub use status_file::{Progress, State, StatusFile};

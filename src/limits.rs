@@ -50,6 +50,9 @@ pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Largest request body. A job id and a reference need some 200 bytes.
 pub const MAX_REQUEST_BODY: usize = 16 * 1024;
 
+/// Longest query string. It says the same as a body.
+pub const MAX_QUERY: usize = MAX_REQUEST_BODY;
+
 /// Largest status file that is read. Answering one takes the process to 52 MB of resident memory,
 /// far from the template's 256 MB. A larger file is a result, not a status.
 pub const MAX_STATUS_FILE: u64 = 32 * 1024 * 1024;
@@ -68,8 +71,25 @@ pub const PAYLOAD_OVERHEAD: usize = 2 * 1024;
 /// packets anyway, and compressing them costs more than it saves.
 pub const GZIP_FROM: usize = 8 * 1024;
 
-/// Bounds of the `retry-after` header for an unfinished job, in seconds.
+/// Bounds of the `retry-after` header for an unfinished job whose worker does not say when to come
+/// again, in seconds.
 pub const RETRY_AFTER_SECONDS: std::ops::RangeInclusive<u64> = 1..=30;
+
+/// The same where the worker says it. A job may be over earlier than its worker thought, so nobody
+/// is sent away for longer than five minutes.
+pub const SAID_RETRY_AFTER_SECONDS: std::ops::RangeInclusive<u64> = 1..=300;
+
+/// `retry-after` for a stalled job, in seconds: another worker may take it up, but not at any moment.
+pub const STALLED_RETRY_AFTER_SECONDS: u64 = 30;
+
+/// From here on, `retry-after` is spread by up to a tenth either way. A tenth of less is no second.
+pub const SPREAD_FROM_SECONDS: u64 = 10;
+
+/// Most that a worker may say in a member with seconds: a day. More is taken for another unit.
+pub const MAX_SAID_SECONDS: f64 = 86_400.0;
+
+/// A stalled job's file is older than so many of its worker's heartbeats. One may come late.
+pub const STALLED_HEARTBEATS: u32 = 2;
 
 /// `retry-after` when S3 asked us to slow down, in seconds: its partitions need a while to
 /// split, and callers that come back at once keep it from doing so.

@@ -51,7 +51,7 @@ pub(crate) struct RequestLine<'a> {
     pub(crate) trace_id: Option<&'a str>,
     /// Whether it is the first request of its environment.
     pub(crate) cold: bool,
-    pub(crate) method: &'a str,
+    pub(crate) method: Option<&'a str>,
     /// The route, once it is known to be one.
     pub(crate) route: Option<&'static str>,
     /// The name of the accepted key.
@@ -61,6 +61,10 @@ pub(crate) struct RequestLine<'a> {
     pub(crate) s3: ReadStats,
     /// The status file's size.
     pub(crate) bytes: Option<usize>,
+    /// The age of a stalled job's status file, in seconds.
+    pub(crate) stalled: Option<u64>,
+    /// Members of the status file that mean something and say nonsense.
+    pub(crate) nonsense: u8,
 }
 
 impl RequestLine<'_> {
@@ -81,6 +85,8 @@ impl RequestLine<'_> {
                     s3_time = (self.s3.attempts > 0).then(|| seconds(self.s3.time)),
                     s3_attempts = (self.s3.attempts > 0).then_some(self.s3.attempts),
                     bytes = self.bytes,
+                    stalled = self.stalled,
+                    nonsense = (self.nonsense > 0).then_some(self.nonsense),
                     cold = self.cold,
                     kind = cause.map(|cause| cause.kind),
                     error = cause.map(|cause| chain(&*cause.error)),

@@ -1,15 +1,20 @@
-//! What a caller may send: a [`JobId`], which can only be a UUID, and the [`Payload`] it comes in.
+//! What a caller may send: a [`JobId`], which can only be a UUID, and the [`Payload`] it comes in:
+//! a body, or a query string with the same members as parameters.
 //!
-//! Other members of the body are allowed and ignored. Each way in which a body can be wrong has
-//! its own message. It says what is wrong and what is expected, and never repeats what was sent.
+//! Other members are allowed and ignored. Each way in which a payload can be wrong has its own
+//! message. It says what is wrong and what is expected, and never repeats what was sent.
 
 use std::{borrow::Cow, fmt};
 
+use percent_encoding::percent_decode_str;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{json::string, limits::MAX_REQUEST_BODY};
+use crate::{
+    json::string,
+    limits::{MAX_QUERY, MAX_REQUEST_BODY},
+};
 
 /// A job's id: a UUID, displayed in the lower-case hyphenated form that status files are named by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +37,7 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A request's body: `{"job_id":"<uuid>","id":"<the caller's own reference>"}`.
+/// What is asked for: `{"job_id":"<uuid>","id":"<the caller's own reference>"}`.
 pub(crate) struct Payload {
     /// The job asked about.
     pub(crate) job_id: JobId,
@@ -40,11 +45,13 @@ pub(crate) struct Payload {
     pub(crate) id: Option<String>,
 }
 
-/// What is wrong with a request's body, in the caller's words.
+/// What is wrong with a body or a query string, in the caller's words.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadPayload {
     #[error("The request body is too large: at most {MAX_REQUEST_BODY} bytes are accepted")]
     TooLarge,
+    #[error("The query string is too large: at most {MAX_QUERY} bytes are accepted")]
+    QueryTooLarge,
     #[error("The request body is empty: send a JSON object such as {{\"job_id\":\"<uuid>\"}}")]
     Empty,
     #[error("The request body is not UTF-8: send JSON in UTF-8")]
@@ -67,17 +74,21 @@ pub(crate) enum BadPayload {
     JobIdRepeated,
     #[error("job_id is not a string: send the UUID of a job as a string")]
     JobIdNotAString,
+    #[error("job_id is not UTF-8: send the UUID of a job")]
+    JobIdNotUtf8,
     #[error("job_id is not a UUID: send it in the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")]
     JobIdNotAUuid,
     #[error("id is given more than once: send it once or not at all")]
     IdRepeated,
     #[error("id is not a string: send a string, null, or nothing")]
     IdNotAString,
+    #[error("id is not UTF-8: send percent-encoded UTF-8 or nothing")]
+    IdNotUtf8,
 }
 
 impl Payload {
     /// Reads a request body of at most [`MAX_REQUEST_BODY`] bytes: a JSON object with a `job_id`.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, BadPayload> {
+    pub(crate) fn from_body(body: &[u8]) -> Result<Self, BadPayload> {
         if body.len() > MAX_REQUEST_BODY {
             return Err(BadPayload::TooLarge);
         }
@@ -85,50 +96,92 @@ impl Payload {
             return Err(BadPayload::Empty);
         }
         let text = std::str::from_utf8(body).map_err(|_| BadPayload::NotUtf8)?;
-        let members = PayloadMembers::parse(text)?;
+        let Members { job_id, id } = Members::of_object(text)?;
 
-        let job_id = match members.job_id {
-            Member::Absent => return Err(BadPayload::NoJobId),
-            Member::Repeated => return Err(BadPayload::JobIdRepeated),
-            Member::Given(raw) => string(raw).ok_or(BadPayload::JobIdNotAString)?,
-        };
+        let job_id = job_id.once(BadPayload::JobIdRepeated)?.ok_or(BadPayload::NoJobId)?;
+        let job_id = string(job_id).ok_or(BadPayload::JobIdNotAString)?;
         let job_id = JobId::parse(&job_id).ok_or(BadPayload::JobIdNotAUuid)?;
-        let id = match members.id {
-            Member::Absent => None,
-            Member::Repeated => return Err(BadPayload::IdRepeated),
-            Member::Given(raw) if raw.get() == "null" => None,
-            Member::Given(raw) => Some(string(raw).ok_or(BadPayload::IdNotAString)?.into_owned()),
-        };
+        let id = id.once(BadPayload::IdRepeated)?.filter(|raw| raw.get() != "null");
+        let id = id.map(|raw| string(raw).ok_or(BadPayload::IdNotAString)).transpose()?.map(Cow::into_owned);
+        Ok(Self { job_id, id })
+    }
+
+    /// Reads a query string of at most [`MAX_QUERY`] bytes: `job_id=<uuid>&id=<reference>`, as forms
+    /// encode it.
+    pub(crate) fn from_query(query: &str) -> Result<Self, BadPayload> {
+        if query.len() > MAX_QUERY {
+            return Err(BadPayload::QueryTooLarge);
+        }
+        let Members { job_id, id } = Members::of_query(query);
+
+        let job_id = job_id.once(BadPayload::JobIdRepeated)?.ok_or(BadPayload::NoJobId)?;
+        let job_id = decoded(job_id).ok_or(BadPayload::JobIdNotUtf8)?;
+        let job_id = JobId::parse(&job_id).ok_or(BadPayload::JobIdNotAUuid)?;
+        let id = id.once(BadPayload::IdRepeated)?;
+        let id = id.map(|value| decoded(value).ok_or(BadPayload::IdNotUtf8)).transpose()?;
         Ok(Self { job_id, id })
     }
 }
 
-/// The members of the body that mean something, as they were written.
-#[derive(Default)]
-struct PayloadMembers<'a> {
-    job_id: Member<'a>,
-    id: Member<'a>,
+/// A parameter's value, if it is UTF-8.
+fn decoded(value: &str) -> Option<String> {
+    let value = value.replace('+', " ");
+    percent_decode_str(&value).decode_utf8().ok().map(Cow::into_owned)
 }
 
-#[derive(Default)]
-enum Member<'a> {
-    #[default]
+/// The members that mean something, as they were written.
+struct Members<V> {
+    job_id: Member<V>,
+    id: Member<V>,
+}
+
+enum Member<V> {
     Absent,
-    Given(&'a RawValue),
+    Given(V),
     Repeated,
 }
 
-impl<'a> Member<'a> {
-    fn put(&mut self, value: &'a RawValue) {
+impl<V> Member<V> {
+    fn put(&mut self, value: V) {
         *self = match self {
             Self::Absent => Self::Given(value),
             Self::Given(_) | Self::Repeated => Self::Repeated,
         };
     }
+
+    /// The value, if there is one; `repeated` if there are several.
+    fn once(self, repeated: BadPayload) -> Result<Option<V>, BadPayload> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Given(value) => Ok(Some(value)),
+            Self::Repeated => Err(repeated),
+        }
+    }
 }
 
-impl<'a> PayloadMembers<'a> {
-    fn parse(text: &'a str) -> Result<Self, BadPayload> {
+impl<V> Default for Members<V> {
+    fn default() -> Self {
+        Self { job_id: Member::Absent, id: Member::Absent }
+    }
+}
+
+impl<'a> Members<&'a str> {
+    fn of_query(query: &'a str) -> Self {
+        let mut members = Self::default();
+        for parameter in query.split('&') {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            match &*Cow::from(percent_decode_str(name)) {
+                b"job_id" => members.job_id.put(value),
+                b"id" => members.id.put(value),
+                _ => {}
+            }
+        }
+        members
+    }
+}
+
+impl<'a> Members<&'a RawValue> {
+    fn of_object(text: &'a str) -> Result<Self, BadPayload> {
         let mut json = serde_json::Deserializer::from_str(text);
         let members = serde::Deserializer::deserialize_map(&mut json, MembersVisitor)
             .map_err(|error| if error.is_data() { BadPayload::NotAnObject } else { BadPayload::NotJson(error) })?;
@@ -140,14 +193,14 @@ impl<'a> PayloadMembers<'a> {
 struct MembersVisitor;
 
 impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = PayloadMembers<'de>;
+    type Value = Members<&'de RawValue>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = PayloadMembers::default();
+        let mut members = Members::default();
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
             match &*name {
                 "job_id" => members.job_id.put(map.next_value()?),

@@ -49,6 +49,8 @@ use crate::{
     s3::{bucket::Bucket, checksum::Checksum, failure::Failure, request::signed},
 };
 
+const EXPIRATION: HeaderName = HeaderName::from_static("x-amz-expiration");
+
 /// S3, as this function reads it. Cheap to clone; all clones share one connection pool and one
 /// TLS session cache.
 #[derive(Clone)]
@@ -79,6 +81,8 @@ pub(crate) struct Object {
     pub(crate) etag: Option<String>,
     /// When it was written.
     pub(crate) last_modified: Option<SystemTime>,
+    /// When a rule of the bucket deletes it.
+    pub(crate) expires: Option<SystemTime>,
 }
 
 /// What a read took so far. It is filled in as things happen, so that it is there even when the
@@ -184,11 +188,19 @@ impl S3 {
         Ok(Some(Object {
             bytes,
             etag: text(header::ETAG).map(Into::into),
-            last_modified: text(header::LAST_MODIFIED)
-                .and_then(|text| DateTime::from_str(text, DateTimeFormat::HttpDate).ok())
-                .and_then(|time| SystemTime::try_from(time).ok()),
+            last_modified: text(header::LAST_MODIFIED).and_then(date),
+            expires: text(EXPIRATION).and_then(expiry_date).and_then(date),
         }))
     }
+}
+
+fn date(text: &str) -> Option<SystemTime> {
+    DateTime::from_str(text, DateTimeFormat::HttpDate).ok()?.try_into().ok()
+}
+
+/// The date in `expiry-date="Fri, 23 Dec 2026 00:00:00 GMT", rule-id="…"`.
+fn expiry_date(expiration: &str) -> Option<&str> {
+    Some(expiration.split_once("expiry-date=\"")?.1.split_once('"')?.0)
 }
 
 /// A body of at most `max` bytes. hyper makes sure that it is as long as announced.

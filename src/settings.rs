@@ -4,7 +4,7 @@
 //! values, so that an operator mends all of them with one deploy. An empty variable counts as
 //! unset: templates pass empty strings for what is left out.
 
-use std::{fmt, num::NonZero};
+use std::{fmt, num::NonZero, time::Duration};
 
 use tracing::level_filters::LevelFilter;
 
@@ -48,6 +48,11 @@ const API_KEYS: Variable = Variable {
     set_by: SetBy::Operator,
     meaning: "the keyring: its document, or `s3://bucket/key`",
 };
+const STALLED_AFTER: Variable = Variable {
+    names: &["STALLED_AFTER_SECONDS"],
+    set_by: SetBy::OperatorIfNeeded,
+    meaning: "the age at which an unfinished job without `heartbeat_seconds` is stalled; never if it is 0 or unset",
+};
 const LOG_LEVEL: Variable = Variable {
     names: &["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"],
     set_by: SetBy::OperatorIfNeeded,
@@ -86,10 +91,11 @@ const INITIALIZATION: Variable = Variable {
 };
 
 /// Every variable that the function reads.
-pub const VARIABLES: [Variable; 10] = [
+pub const VARIABLES: [Variable; 11] = [
     JOBS_BUCKET,
     JOBS_PREFIX,
     API_KEYS,
+    STALLED_AFTER,
     LOG_LEVEL,
     ENDPOINT,
     TRUST_STORE,
@@ -105,6 +111,9 @@ pub struct Settings {
     pub jobs_bucket: Bucket,
     /// What every status file's key begins with; may be empty.
     pub jobs_prefix: String,
+    /// The age from which an unfinished job's status file counts as stalled, if its worker says
+    /// nothing about that.
+    pub stalled_after: Option<Duration>,
     /// Where the keyring is.
     pub(crate) api_keys: Source,
     /// Who may vouch for S3's certificate.
@@ -147,6 +156,7 @@ impl Settings {
         let settings = Self {
             jobs_bucket: reader.required(&JOBS_BUCKET, "the bucket of the status files", bucket),
             jobs_prefix: reader.optional(&JOBS_PREFIX, parse_prefix).unwrap_or_default(),
+            stalled_after: reader.optional(&STALLED_AFTER, parse_stalled_after).filter(|after| !after.is_zero()),
             api_keys: reader
                 .required(&API_KEYS, "a keyring document or s3://bucket/key", |value| parse_api_keys(value, bucket)),
             trust_store: reader.optional(&TRUST_STORE, parse_trust_store).unwrap_or_default(),
@@ -207,6 +217,11 @@ fn parse_prefix(value: &str) -> Result<String, String> {
     } else {
         Ok(value.into())
     }
+}
+
+fn parse_stalled_after(value: &str) -> Result<Duration, String> {
+    let seconds = value.parse::<u32>().map_err(|_| "is not a number of seconds: it takes whole seconds, or 0")?;
+    Ok(Duration::from_secs(seconds.into()))
 }
 
 fn parse_api_keys(value: &str, bucket: impl Fn(&str) -> Result<Bucket, String>) -> Result<Source, String> {

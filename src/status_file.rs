@@ -1,30 +1,44 @@
 //! A status file: what a worker wrote about its job, passed on byte for byte.
 //!
-//! It is only *checked*: it must be one well-formed JSON object in UTF-8. Its top-level
-//! `job_status` is noted. Nothing is rebuilt, so numbers keep their digits, members their order and
+//! It is only *checked*: it must be one well-formed JSON object in UTF-8. What it says at the top
+//! about its progress is noted on the way. Nothing is rebuilt, so numbers keep their digits, members their order and
 //! duplicates, escapes their spelling. The check skips values without building them and without
 //! recursion, so neither size nor depth of nesting can hurt.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::{json::string, limits::RETRY_AFTER_SECONDS};
+use crate::{
+    json::string,
+    limits::{
+        MAX_SAID_SECONDS, RETRY_AFTER_SECONDS, SAID_RETRY_AFTER_SECONDS, STALLED_HEARTBEATS,
+        STALLED_RETRY_AFTER_SECONDS,
+    },
+};
 
 /// A checked status file.
 pub struct StatusFile {
     /// The file's text: one JSON object. White space is kept. A byte order mark in front is left
     /// out, because it is not part of a JSON text (RFC 8259, section 8.1).
     pub text: String,
-    /// What the top-level `job_status` says. If it is there more than once, the last one counts,
-    /// as for most JSON readers.
+    /// What it says about its progress.
+    pub progress: Progress,
+}
+
+/// What a worker says about its job's progress, at the top of the status file. Of a member that is
+/// there more than once, the last one counts, as for most JSON readers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What `job_status` says.
     pub state: State,
-    /// When the worker last wrote the file, by S3's `Last-Modified`.
-    pub last_modified: Option<SystemTime>,
+    /// What `retry_after_seconds` says: nothing new comes before that, counted from this write.
+    pub retry_after: Option<Duration>,
+    /// What `heartbeat_seconds` says: while unfinished, the file is written at least this often.
+    pub heartbeat: Option<Duration>,
+    /// How many of the latter two are there but say nonsense.
+    pub nonsense: u8,
 }
 
 /// What `job_status` says, as far as this endpoint cares.
@@ -63,7 +77,7 @@ impl StatusFile {
     ///
     /// # Errors
     /// What is wrong with them, without the content.
-    pub fn check(bytes: Vec<u8>, last_modified: Option<SystemTime>) -> Result<Self, Malformed> {
+    pub fn check(bytes: Vec<u8>) -> Result<Self, Malformed> {
         let mut text = String::from_utf8(bytes).map_err(|error| Malformed::NotUtf8(error.utf8_error()))?;
         if text.starts_with('\u{feff}') {
             text.remove(0);
@@ -71,27 +85,53 @@ impl StatusFile {
         if text.trim_ascii().is_empty() {
             return Err(Malformed::Empty);
         }
-        let state = state(&text).map_err(Malformed::NotAnObject)?;
-        Ok(Self { text, state, last_modified })
-    }
-
-    /// How long the caller should wait before the next poll, in whole seconds: a tenth of the
-    /// file's age within [`RETRY_AFTER_SECONDS`]. So a young job is polled often and an old one
-    /// rarely. `None` for a job that is not going to change.
-    #[must_use]
-    pub fn retry_after(&self, now: SystemTime) -> Option<u64> {
-        matches!(self.state, State::Queued | State::Running | State::Submitted).then(|| {
-            let age = self.last_modified.and_then(|written| now.duration_since(written).ok()).unwrap_or(Duration::ZERO);
-            (age.as_secs() / 10).clamp(*RETRY_AFTER_SECONDS.start(), *RETRY_AFTER_SECONDS.end())
-        })
+        let progress = progress(&text).map_err(Malformed::NotAnObject)?;
+        Ok(Self { text, progress })
     }
 }
 
-fn state(text: &str) -> Result<State, serde_json::Error> {
+impl Progress {
+    /// Whether nobody seems to work on an unfinished job any more: its status file is older than
+    /// [`STALLED_HEARTBEATS`] of its worker's heartbeats, or than `otherwise` if the worker says
+    /// nothing about them.
+    #[must_use]
+    pub fn is_stalled(&self, age: Duration, otherwise: Option<Duration>) -> bool {
+        let patience = self.heartbeat.map(|heartbeat| heartbeat * STALLED_HEARTBEATS).or(otherwise);
+        self.is_unfinished() && patience.is_some_and(|patience| age > patience)
+    }
+
+    /// How long the caller should wait before the next poll, in whole seconds. If the worker says
+    /// when there is something new, that is what is left until then. Otherwise it is a tenth of the
+    /// file's age: so a young job is polled often and an old one rarely. `None` for a job that is
+    /// not going to change.
+    #[must_use]
+    pub fn retry_after(&self, age: Duration, stalled: bool) -> Option<u64> {
+        self.is_unfinished().then(|| match self.retry_after {
+            _ if stalled => STALLED_RETRY_AFTER_SECONDS,
+            Some(said) => clamp(whole_seconds(said.saturating_sub(age)), SAID_RETRY_AFTER_SECONDS),
+            None => clamp(age.as_secs() / 10, RETRY_AFTER_SECONDS),
+        })
+    }
+
+    fn is_unfinished(&self) -> bool {
+        matches!(self.state, State::Queued | State::Running | State::Submitted)
+    }
+}
+
+fn clamp(seconds: u64, bounds: RangeInclusive<u64>) -> u64 {
+    seconds.clamp(*bounds.start(), *bounds.end())
+}
+
+/// Rounded up: before that, there is nothing new.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+fn progress(text: &str) -> Result<Progress, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let state = json.deserialize_map(StateVisitor)?;
+    let progress = json.deserialize_map(ProgressVisitor)?;
     json.end()?;
-    Ok(state)
+    Ok(progress)
 }
 
 const STATES: [(&str, State); 5] = [
@@ -102,26 +142,48 @@ const STATES: [(&str, State); 5] = [
     ("failed", State::Failed),
 ];
 
-struct StateVisitor;
+fn state(value: &RawValue) -> State {
+    let value = string(value);
+    let known = STATES.iter().find(|(text, _)| value.as_deref() == Some(text));
+    known.map_or(State::Other, |(_, state)| *state)
+}
 
-impl<'de> Visitor<'de> for StateVisitor {
-    type Value = State;
+/// Seconds from a number that makes sense in them.
+fn seconds(value: &RawValue) -> Option<Duration> {
+    let seconds =
+        serde_json::from_str(value.get()).ok().filter(|seconds| (0.0..=MAX_SAID_SECONDS).contains(seconds))?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+struct ProgressVisitor;
+
+impl<'de> Visitor<'de> for ProgressVisitor {
+    type Value = Progress;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<State, A::Error> {
-        let mut state = State::Other;
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Progress, A::Error> {
+        let (mut status, mut retry_after, mut heartbeat) = (None, None, None);
         while let Some(name) = map.next_key::<&RawValue>()? {
-            if string(name).as_deref() == Some("job_status") {
-                let value = string(map.next_value()?);
-                let known = STATES.iter().find(|(text, _)| value.as_deref() == Some(text));
-                state = known.map_or(State::Other, |(_, state)| *state);
-            } else {
-                map.next_value::<IgnoredAny>()?;
+            match string(name).as_deref() {
+                Some("job_status") => status = Some(map.next_value()?),
+                Some("retry_after_seconds") => retry_after = Some(seconds(map.next_value()?)),
+                Some("heartbeat_seconds") => {
+                    // Nobody writes all the time, so 0 is no promise.
+                    heartbeat = Some(seconds(map.next_value()?).filter(|heartbeat| !heartbeat.is_zero()));
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
             }
         }
-        Ok(state)
+        Ok(Progress {
+            state: status.map_or(State::Other, state),
+            retry_after: retry_after.flatten(),
+            heartbeat: heartbeat.flatten(),
+            nonsense: u8::from(retry_after == Some(None)) + u8::from(heartbeat == Some(None)),
+        })
     }
 }

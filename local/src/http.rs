@@ -77,8 +77,10 @@ async fn answer(endpoint: &Endpoint, request: Request<Incoming>) -> Response<Ful
             Some(value) if accepts_gzip(&value) => Gzip::Accepted,
             _ => Gzip::NotAccepted,
         },
-        method: parts.method,
+        if_none_match: text(header::IF_NONE_MATCH.as_str()),
+        method: Some(parts.method),
         path: parts.uri.path().into(),
+        query: parts.uri.query().unwrap_or_default().into(),
         body: read(body).await,
         max_payload: MAX_LAMBDA_PAYLOAD,
         invocation: Invocation {

@@ -218,6 +218,9 @@ impl fmt::Display for Server {
             ] {
                 writeln!(f, "# {what}\n{}", ask(job_id, &key))?;
             }
+            let query = format!("job_id={}", samples::DONE);
+            writeln!(f, "# the same by GET: 304 with if-none-match, if nothing is new")?;
+            writeln!(f, "curl -i '{url}/v1/toolkit/job/status?{query}' {key} -H 'if-none-match: *'")?;
             writeln!(f, "# a large transcript, compressed on the way\n{} --compressed", ask(samples::LARGE, &key))?;
         } else {
             let known = match &self.jobs {
@@ -228,7 +231,7 @@ impl fmt::Display for Server {
         }
         writeln!(f, "# no key: 401\n{}", ask(samples::DONE, "").replace("  ", " "))?;
         writeln!(f, "# not a UUID: 400\n{}", ask("42", &key))?;
-        writeln!(f, "# not POST: 405\ncurl -i {url}/v1/toolkit/job/status")?;
+        writeln!(f, "# neither GET nor POST: 405\ncurl -i -X PUT {url}/v1/toolkit/job/status")?;
         writeln!(f, "# no such path: 404\ncurl -i -X POST {url}/status")
     }
 }

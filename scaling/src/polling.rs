@@ -3,12 +3,9 @@
 //! The caller asks as the job begins, waits as told, and asks again until the job is over. An
 //! answer takes no time.
 
-use std::{
-    path::Path,
-    time::{Duration, SystemTime},
-};
+use std::{path::Path, time::Duration};
 
-use job_status::{State, StatusFile, limits::RETRY_AFTER_SECONDS};
+use job_status::{Progress, State, limits::RETRY_AFTER_SECONDS};
 use pages::Table;
 
 use crate::{
@@ -36,6 +33,8 @@ pub enum Pace {
     Fixed(f64),
     /// When the endpoint says so.
     RetryAfter,
+    /// The same, and the worker says `retry_after_seconds` in whatever it writes.
+    WorkerSays(u64),
 }
 
 /// When the worker last wrote the status file, by the time: both in seconds since the job began.
@@ -74,7 +73,8 @@ pub fn poll(length: f64, worker: &Worker, pace: Pace) -> Jobs {
         while now < end {
             wait = match pace {
                 Pace::Fixed(seconds) => seconds,
-                Pace::RetryAfter => retry_after(now, worker(now)),
+                Pace::RetryAfter => retry_after(now - worker(now), None),
+                Pace::WorkerSays(seconds) => retry_after(now - worker(now), Some(Duration::from_secs(seconds))),
             };
             now += wait;
             polls += 1;
@@ -85,11 +85,10 @@ pub fn poll(length: f64, worker: &Worker, pace: Pace) -> Jobs {
     Jobs { polls: f64::from(polls) / f64::from(COUNT), delay: delay / f64::from(COUNT), longest_wait }
 }
 
-/// What the endpoint says `now` about a running job whose file was last written at `written`.
-fn retry_after(now: f64, written: f64) -> f64 {
-    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds);
-    let file = StatusFile { text: String::new(), state: State::Running, last_modified: Some(at(written)) };
-    file.retry_after(at(now)).map(|seconds| seconds as f64).unwrap()
+/// What the endpoint says about a running job whose file is `age` seconds old, before it is spread.
+fn retry_after(age: f64, said: Option<Duration>) -> f64 {
+    let progress = Progress { state: State::Running, retry_after: said, heartbeat: None, nonsense: 0 };
+    progress.retry_after(Duration::from_secs_f64(age), false).map(|seconds| seconds as f64).unwrap()
 }
 
 /// Polls of one job by its length, when its worker writes at its start and end only.

@@ -1,6 +1,6 @@
 //! What every kind of front door has, and what their events have in common.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::Response;
@@ -32,6 +32,8 @@ pub type Answer = Box<dyn erased_serde::Serialize + Send>;
 pub(super) struct Request {
     pub(super) method: String,
     pub(super) path: String,
+    /// The query string, percent-encoded.
+    pub(super) query: String,
     pub(super) headers: Headers,
     pub(super) body: Vec<u8>,
 }
@@ -45,19 +47,25 @@ pub(super) struct ProxyEvent<C> {
     _request_context: C,
     http_method: String,
     path: Option<String>,
+    query_string_parameters: Option<Parameters>,
+    multi_value_query_string_parameters: Option<Parameters>,
     headers: Option<Headers>,
     multi_value_headers: Option<Headers>,
     body: Option<String>,
     is_base64_encoded: Option<bool>,
 }
 
-impl<C> From<ProxyEvent<C>> for Request {
-    fn from(event: ProxyEvent<C>) -> Self {
-        Self {
-            method: event.http_method,
-            path: event.path.unwrap_or_default(),
-            headers: event.multi_value_headers.unwrap_or_default().or(event.headers.unwrap_or_default()),
-            body: decode(event.body, event.is_base64_encoded),
+impl<C> ProxyEvent<C> {
+    /// The request. `encode` makes of a parameter's name or value what it was in the query string.
+    pub(super) fn into_request(self, encode: fn(&str) -> Cow<'_, str>) -> Request {
+        let parameters = self.multi_value_query_string_parameters.unwrap_or_default();
+        let parameters = parameters.or(self.query_string_parameters.unwrap_or_default());
+        Request {
+            method: self.http_method,
+            path: self.path.unwrap_or_default(),
+            query: parameters.join(encode),
+            headers: self.multi_value_headers.unwrap_or_default().or(self.headers.unwrap_or_default()),
+            body: decode(self.body, self.is_base64_encoded),
         }
     }
 }
@@ -83,6 +91,7 @@ pub(super) fn encode(body: Body) -> (lambda_http::Body, bool) {
 pub(super) struct Headers {
     pub(super) api_key: Option<String>,
     pub(super) accept_encoding: Option<String>,
+    pub(super) if_none_match: Option<String>,
 }
 
 impl Headers {
@@ -91,6 +100,7 @@ impl Headers {
         Self {
             api_key: self.api_key.or(others.api_key),
             accept_encoding: self.accept_encoding.or(others.accept_encoding),
+            if_none_match: self.if_none_match.or(others.if_none_match),
         }
     }
 }
@@ -101,7 +111,52 @@ impl<'de> Deserialize<'de> for Headers {
     }
 }
 
-/// A header's value, or its values, in the two kinds of header maps.
+/// The parameters of a query string, in no order.
+#[derive(Default)]
+struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// These, or `others` if there are none.
+    fn or(self, others: Self) -> Self {
+        if self.0.is_empty() { others } else { self }
+    }
+
+    /// The query string.
+    fn join(self, encode: fn(&str) -> Cow<'_, str>) -> String {
+        let parameters = self.0.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+        parameters.collect::<Vec<_>>().join("&")
+    }
+}
+
+impl<'de> Deserialize<'de> for Parameters {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ParametersVisitor)
+    }
+}
+
+struct ParametersVisitor;
+
+impl<'de> Visitor<'de> for ParametersVisitor {
+    type Value = Parameters;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of query parameters")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Parameters, A::Error> {
+        let mut parameters = Vec::new();
+        while let Some((name, values)) = map.next_entry::<String, Option<Values>>()? {
+            match values {
+                Some(Values::One(value)) => parameters.push((name, value)),
+                Some(Values::Many(values)) => parameters.extend(values.into_iter().map(|value| (name.clone(), value))),
+                None => {}
+            }
+        }
+        Ok(Parameters(parameters))
+    }
+}
+
+/// The value or the values in the two kinds of maps.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Values {
@@ -124,6 +179,7 @@ impl<'de> Visitor<'de> for HeadersVisitor {
             let header = match &*name.to_ascii_lowercase() {
                 "x-api-key" => &mut headers.api_key,
                 "accept-encoding" => &mut headers.accept_encoding,
+                "if-none-match" => &mut headers.if_none_match,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                     continue;

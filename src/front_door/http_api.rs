@@ -23,6 +23,7 @@ pub(super) const DOOR: Door = Door {
 struct Event {
     request_context: RequestContext,
     raw_path: Option<String>,
+    raw_query_string: Option<String>,
     headers: Option<Headers>,
     body: Option<String>,
     is_base64_encoded: Option<bool>,
@@ -43,6 +44,7 @@ fn read(event: &[u8]) -> serde_json::Result<Request> {
     Ok(Request {
         method: event.request_context.http.method,
         path: event.raw_path.unwrap_or_default(),
+        query: event.raw_query_string.unwrap_or_default(),
         headers: event.headers.unwrap_or_default(),
         body: decode(event.body, event.is_base64_encoded),
     })

@@ -2,6 +2,7 @@
 
 use http::Response;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 use serde::de::IgnoredAny;
 
 use crate::{
@@ -19,8 +20,13 @@ pub(super) const DOOR: Door = Door {
     answer,
 };
 
+/// It hands a query over decoded. These have a meaning in one and were encoded if they had none;
+/// nothing else needs to be encoded again, so that the query gets no longer than it was.
+const DELIMITERS: &AsciiSet = &AsciiSet::EMPTY.add(b'%').add(b'&').add(b'+').add(b'=');
+
 fn read(event: &[u8]) -> serde_json::Result<Request> {
-    serde_json::from_slice::<ProxyEvent<Option<IgnoredAny>>>(event).map(Request::from)
+    let event: ProxyEvent<Option<IgnoredAny>> = serde_json::from_slice(event)?;
+    Ok(event.into_request(|decoded| utf8_percent_encode(decoded, DELIMITERS).into()))
 }
 
 fn answer(response: Response<Body>) -> Answer {

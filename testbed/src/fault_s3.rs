@@ -204,6 +204,12 @@ pub fn object_with(headers: &str, content: impl AsRef<[u8]>) -> Vec<u8> {
     object_announced_as(content.len(), headers, content)
 }
 
+/// 200 with another version of this object.
+pub fn object_version(etag: &str, content: &str) -> Vec<u8> {
+    let first = String::from_utf8_lossy(&object(content)).replacen("etag: \"1\"", &format!("etag: {etag}"), 1);
+    first.into_bytes()
+}
+
 /// 200 with a body whose length is announced as `length`, whether that is true or not.
 pub fn object_announced_as(length: usize, headers: &str, content: &[u8]) -> Vec<u8> {
     let mut bytes = format!(

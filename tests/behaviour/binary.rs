@@ -59,7 +59,7 @@ async fn every_sample_event_gets_its_documented_answer() {
     let (function, _s3) = start_with_samples(&[]).await;
     for (name, status, body) in documented {
         let answer = function.invoke(fs::read_to_string(format!("events/{name}.json")).unwrap()).await;
-        let response = Response::unpack(&answer.json(), &answer.request_id);
+        let response = Response::unpack(&answer.json(), "POST", &answer.request_id);
         assert_eq!(response.status, status, "{name}: {response}");
         if status == 200 {
             let file: Value = serde_json::from_str(response.status_file()).unwrap();

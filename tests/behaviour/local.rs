@@ -75,13 +75,26 @@ async fn the_samples_are_served_as_a_gateway_would() {
         "{done}"
     );
     assert!(done.contains(r#""response":{"job_status":"done","#), "{done}");
-    assert!(poll(&local.url, RUNNING).await.contains("\r\nretry-after: 12\r\n"));
+    assert!(poll(&local.url, RUNNING).await.contains("\r\nretry-after: 1"));
     assert!(poll(&local.url, LARGE).await.len() > 100_000);
     assert!(poll(&local.url, UNKNOWN).await.ends_with(&format!(r#"{{"error":"Job not found","job_id":"{UNKNOWN}"}}"#)));
     assert!(post(&local.url, "wrong", "{}").await.starts_with("HTTP/1.1 401 Unauthorized\r\n"));
     assert!(post(&local.url, "demo-key", &"x".repeat(100_000)).await.starts_with("HTTP/1.1 413 Payload Too Large\r\n"));
-    let get = get(&local.url, "/paid/get/job/status").await;
-    assert!(get.starts_with("HTTP/1.1 405 Method Not Allowed\r\n") && get.contains("\r\nallow: POST\r\n"), "{get}");
+    let request = format!(
+        "GET /paid/get/job/status?job_id={DONE} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-api-key: demo-key\r\n"
+    );
+    let get = exchange(&local.url, &format!("{request}\r\n")).await;
+    assert!(
+        get.starts_with("HTTP/1.1 200 OK\r\n") && get.contains("\r\ncache-control: private, no-cache\r\n"),
+        "{get}"
+    );
+    let again = exchange(&local.url, &format!("{request}if-none-match: *\r\n\r\n")).await;
+    assert!(again.starts_with("HTTP/1.1 304 Not Modified\r\n") && again.ends_with("\r\n\r\n"), "{again}");
+    let put = exchange(&local.url, "PUT /paid/get/job/status HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(
+        put.starts_with("HTTP/1.1 405 Method Not Allowed\r\n") && put.contains("\r\nallow: GET, POST\r\n"),
+        "{put}"
+    );
 }
 
 #[tokio::test]
@@ -161,7 +174,7 @@ fn list(directory: &Path) -> Vec<String> {
 async fn it_prints_a_curl_for_each_outcome() {
     let local = start(&[]).await;
     let curls: Vec<_> = local.printed.lines().filter(|line| line.starts_with("curl ")).collect();
-    assert_eq!(curls.len(), 11, "{}", local.printed);
+    assert_eq!(curls.len(), 12, "{}", local.printed);
     assert!(
         curls[0].contains(&local.url) && curls[0].contains("x-api-key: demo-key") && curls[0].contains(DONE),
         "{}",

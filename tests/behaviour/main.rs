@@ -8,6 +8,8 @@ mod harness;
 mod binary;
 mod contract;
 mod faults;
+mod freshness;
+mod get;
 mod keys;
 mod local;
 mod openapi;

@@ -57,9 +57,10 @@ async fn every_example_of_an_error_is_an_answer_of_the_endpoint() {
     let mut answers = BTreeSet::new();
     for request in [
         Request::job(DONE).path("/v1/toolkit/job/stats"),
-        Request::job(DONE).method("GET"),
+        Request::job(DONE).method("PUT"),
         Request::job(DONE).no_key(),
         Request::body("x".repeat(16_385)),
+        Request::get("x".repeat(16_385)),
         Request::body(""),
         Request::bytes(b"{\"job_id\":\"\xff\"}"),
         Request::body("job_id=42"),
@@ -71,6 +72,8 @@ async fn every_example_of_an_error_is_an_answer_of_the_endpoint() {
         Request::body(r#"{"job_id":"42"}"#),
         Request::body(format!(r#"{{"job_id":"{DONE}","id":"a","id":"a"}}"#)),
         Request::body(format!(r#"{{"job_id":"{DONE}","id":7}}"#)),
+        Request::get("job_id=%ff"),
+        Request::get(format!("job_id={DONE}&id=%ff")),
     ] {
         let response = environment.send(request).await;
         answers.insert((response.status, response.body));

@@ -68,6 +68,16 @@ fn malformed_settings_are_named_without_their_value() {
         ("JOBS_BUCKET", "my bucket", "JOBS_BUCKET is not a bucket's name"),
         ("JOBS_PREFIX", "/jobs", "JOBS_PREFIX is not a key prefix such as jobs/ (no slash in front, no double slash)"),
         ("JOBS_PREFIX", "a//b/", "JOBS_PREFIX is not a key prefix such as jobs/ (no slash in front, no double slash)"),
+        (
+            "STALLED_AFTER_SECONDS",
+            "-1",
+            "STALLED_AFTER_SECONDS is not a number of seconds: it takes whole seconds, or 0",
+        ),
+        (
+            "STALLED_AFTER_SECONDS",
+            "5 min",
+            "STALLED_AFTER_SECONDS is not a number of seconds: it takes whole seconds, or 0",
+        ),
         ("API_KEYS", "s3://bucket", "API_KEYS is not of the form s3://bucket/key"),
         ("API_KEYS", "s3://bucket/", "API_KEYS is not of the form s3://bucket/key"),
         ("API_KEYS", "demo-key", "API_KEYS is not a valid keyring: it is not valid JSON (line 1, column 1)"),

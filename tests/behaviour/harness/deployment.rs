@@ -1,6 +1,6 @@
 //! The endpoint in this process, with an S3 and a clock of its own.
 
-use std::{fs, net::Ipv4Addr, path::PathBuf, sync::Arc};
+use std::{fs, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
@@ -100,7 +100,7 @@ impl Environment {
 
     /// Sends a request through its gateway.
     pub async fn send(&self, request: Request) -> Response {
-        Response::unpack(&self.invoke(&request).await, REQUEST_ID)
+        Response::unpack(&self.invoke(&request).await, &request.method, REQUEST_ID)
     }
 
     /// Polls a job.
@@ -117,12 +117,14 @@ impl Environment {
     /// Hands a request's event to the endpoint as the Lambda runtime does; returns the answer that
     /// its gateway gets.
     pub async fn invoke(&self, request: &Request) -> Value {
-        let event = Event::parse(request.event().to_string().as_bytes()).unwrap();
-        let invocation = Invocation {
-            request_id: REQUEST_ID.into(),
-            trace_id: None,
-            deadline: self.clock.now() + request.time_left,
-        };
+        self.hand_over(&request.event(), request.time_left).await
+    }
+
+    /// The same with any event.
+    pub async fn hand_over(&self, event: &Value, time_left: Duration) -> Value {
+        let event = Event::parse(event.to_string().as_bytes()).unwrap();
+        let deadline = self.clock.now() + time_left;
+        let invocation = Invocation { request_id: REQUEST_ID.into(), trace_id: None, deadline };
         serde_json::to_value(Box::pin(event.answer(&self.endpoint, invocation)).await).unwrap()
     }
 

@@ -1,5 +1,6 @@
 //! The gateways that front doors are for: each words a request as an event of its own.
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use super::Request;
@@ -30,7 +31,7 @@ fn http_api(request: &Request) -> Value {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": request.path,
-        "rawQueryString": "",
+        "rawQueryString": request.query,
         "headers": request.headers,
         "requestContext": { "http": { "method": request.method, "path": request.path }, "stage": "$default" },
         "body": request.body,
@@ -47,6 +48,10 @@ fn rest_api(request: &Request) -> Value {
         "headers": request.headers,
         "multiValueHeaders": multi_value_headers(request),
         "queryStringParameters": null,
+        "multiValueQueryStringParameters": multi_value_parameters(request, |text| {
+            let text = text.replace('+', " ");
+            percent_decode_str(&text).decode_utf8_lossy().into_owned()
+        }),
         "requestContext": { "stage": "prod", "httpMethod": request.method, "path": request.path },
         "body": request.body,
         "isBase64Encoded": request.base64,
@@ -59,11 +64,22 @@ fn load_balancer(request: &Request) -> Value {
         "requestContext": { "elb": { "targetGroupArn": "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/jobs/1" } },
         "httpMethod": request.method,
         "path": request.path,
-        "queryStringParameters": {},
+        "multiValueQueryStringParameters": multi_value_parameters(request, str::to_owned),
         "multiValueHeaders": multi_value_headers(request),
         "body": request.body,
         "isBase64Encoded": request.base64,
     })
+}
+
+/// The parameters of a query string, or `null` for none.
+fn multi_value_parameters(request: &Request, decode: fn(&str) -> String) -> Value {
+    let mut parameters = Map::new();
+    for parameter in request.query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let values = parameters.entry(decode(name)).or_insert(json!([])).as_array_mut().unwrap();
+        values.push(decode(value).into());
+    }
+    if parameters.is_empty() { Value::Null } else { parameters.into() }
 }
 
 fn multi_value_headers(request: &Request) -> Value {

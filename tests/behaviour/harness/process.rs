@@ -16,5 +16,5 @@ pub async fn start_binary(variables: &Variables) -> Function {
 /// Has the binary answer a request as its gateway sends it.
 pub async fn send(function: &Function, request: &Request) -> Response {
     let answer = function.invoke(request.event().to_string()).await;
-    Response::unpack(&answer.json(), &answer.request_id)
+    Response::unpack(&answer.json(), &request.method, &answer.request_id)
 }

@@ -14,6 +14,7 @@ use super::{GATEWAYS, Gateway};
 pub struct Request {
     pub method: String,
     pub path: String,
+    pub query: String,
     pub headers: Map<String, Value>,
     /// The body's text, or `null` for none.
     pub body: Value,
@@ -32,6 +33,7 @@ impl Request {
         Self {
             method: "POST".into(),
             path: "/v1/toolkit/job/status".into(),
+            query: String::new(),
             headers,
             body: body.into().into(),
             base64: false,
@@ -42,6 +44,11 @@ impl Request {
 
     pub fn job(job_id: &str) -> Self {
         Self::body(json!({ "job_id": job_id }).to_string())
+    }
+
+    /// GET with this query string, without a body.
+    pub fn get(query: impl Into<String>) -> Self {
+        Self { method: "GET".into(), query: query.into(), ..Self::body("").no_body() }
     }
 
     /// A body that the gateway takes for binary.

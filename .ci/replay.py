@@ -12,6 +12,7 @@ lines that the function printed are appended to FILE.
 import argparse
 import base64
 import contextlib
+import hashlib
 import json
 import logging
 import re
@@ -23,8 +24,10 @@ import tempfile
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote_plus
 
 import boto3
 import samcli
@@ -49,7 +52,7 @@ ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_TIMEOUT": "10",  # read by the emulator; the rest of what Lambda sets, it sets itself
 }
 
-HEADERS = {"content-type": "application/json", "cache-control": "no-store", "x-content-type-options": "nosniff"}
+OF_A_BODY = {"content-type": "application/json", "x-content-type-options": "nosniff"}
 ENVELOPE = (
     r'\{"endpoint":"/v1/toolkit/job/status","code":200,"id":%s,"job_id":"%s","response":%s,"message":"success",'
     r'"pid":\d+,"queue_id":\d+,"run_time":(\d+\.\d{3}),"queue_time":0\.0,"total_time":\1,"queue_length":0,'
@@ -68,19 +71,43 @@ def documented():
     return [(name, int(status), body) for name, status, body in rows]
 
 
+def method(event):
+    return event.get("httpMethod") or event["requestContext"]["http"]["method"]
+
+
+def asked(event):
+    """The members of an event's body, or the parameters of its query string."""
+    if method(event) == "POST":
+        sent = base64.b64decode(event["body"]) if event["isBase64Encoded"] else event["body"]
+        return json.loads(sent)
+    if "rawQueryString" in event:
+        return dict(parse_qsl(event["rawQueryString"]))
+    encoded = "elb" in event["requestContext"]
+    return {name: unquote_plus(value) if encoded else value for name, value in event["queryStringParameters"].items()}
+
+
 def expected(event, status, body):
     """The headers of a row's answer, and a pattern that its whole body matches."""
-    if status != 200:
-        return HEADERS, re.escape(body.strip("`"))
-    sent = base64.b64decode(event["body"]) if event["isBase64Encoded"] else event["body"]
-    request = json.loads(sent)
-    file, state = JOBS[request["job_id"]], body.split("`")[3]
-    if json.loads(file)["job_status"] != state:
-        return HEADERS, f"(no body: the job's file does not say {state})"
+    headers = {"cache-control": "private, no-cache" if method(event) == "GET" else "no-store"}
+    if status not in (200, 304):
+        return headers | OF_A_BODY, re.escape(body.strip("`"))
+    request = asked(event)
+    file = JOBS[request["job_id"]]
+    state = json.loads(file)["job_status"]
+    headers["etag"] = f'W/"{hashlib.md5(file.encode()).hexdigest()}"'
     # The file was written moments ago, so the next poll may come soonest.
-    headers = HEADERS | ({"retry-after": "1"} if state in ("queued", "running", "submitted") else {})
+    headers |= {"retry-after": "1"} if state in ("queued", "running", "submitted") else {}
+    if status == 304:
+        return headers, ""
+    if state != body.split("`")[3]:
+        return headers, f"(no body: the job's file says {state})"
     values = [json.dumps(request.get("id")), request["job_id"], file, VERSION]
-    return headers, ENVELOPE % tuple(map(re.escape, values))
+    return headers | OF_A_BODY, ENVELOPE % tuple(map(re.escape, values))
+
+
+def is_recent(date):
+    """Whether an HTTP date is that of a file written by this program."""
+    return date is not None and 0 <= time.time() - parsedate_to_datetime(date).timestamp() < 600
 
 
 def invoke(port, event):
@@ -112,7 +139,8 @@ def replay(port, at_once, report):
         request_id = (got_headers or {}).pop("x-request-id", None)
         answers.append((request_id, got_status))
         headers, pattern = expected(event, status, body)
-        passed = got_status == status and got_headers == headers and re.fullmatch(pattern, got_body or "")
+        dated = is_recent((got_headers or {}).pop("last-modified", None)) == ("etag" in headers)
+        passed = dated and got_status == status and got_headers == headers and re.fullmatch(pattern, got_body or "")
         report(name, passed, f"expected {status} {headers} {pattern}\n     answered {answer}")
     return answers
 

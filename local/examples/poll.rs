@@ -25,9 +25,9 @@ async fn wait_for_job(job_id: &str, url: &str, key: &str, limit: Duration) -> Re
     loop {
         let left = limit.saturating_sub(start.elapsed());
         let timeout = left.clamp(Duration::from_secs(1), Duration::from_secs(10));
-        let mut wait = 1;
+        let (mut wait, mut spread) = (1, 1.0);
         let retry_after = match poll(&client, job_id, url, key, timeout).await {
-            Ok((200, retry_after, body)) => {
+            Ok(Answer { status: 200, retry_after, stalled, body }) => {
                 failures = 0;
                 let envelope: Value =
                     serde_json::from_str(&body).map_err(|error| Error::NoResult(error.to_string()))?;
@@ -40,25 +40,37 @@ async fn wait_for_job(job_id: &str, url: &str, key: &str, limit: Duration) -> Re
                         let message = result.get("message").unwrap_or(result);
                         return Err(Error::JobFailed(format!("the job failed: {message}")));
                     }
-                    Some("queued" | "running" | "submitted") => retry_after,
+                    Some("queued" | "running" | "submitted") => {
+                        if let Some(seconds) = stalled {
+                            eprintln!("no news of the job for {seconds} seconds");
+                        }
+                        retry_after
+                    }
                     _ => return Err(Error::NoResult(format!("the job's state is {state}"))),
                 }
             }
-            Ok((404, retry_after, _)) if start.elapsed() < Duration::from_secs(10) => retry_after,
-            Ok((status, _, body)) if status < 500 && status != 429 => {
+            Ok(Answer { status: 404, retry_after, .. }) if start.elapsed() < Duration::from_secs(10) => retry_after,
+            Ok(Answer { status, body, .. }) if status < 500 && status != 429 => {
                 return Err(Error::NoResult(format!("HTTP {status}: {body}")));
             }
             answer => {
                 failures += 1;
-                let (status, retry_after, body) = answer.unwrap_or_else(|error| (0, None, error.to_string()));
+                let Answer { status, retry_after, body, .. } = answer.unwrap_or_else(|error| Answer {
+                    status: 0,
+                    retry_after: None,
+                    stalled: None,
+                    body: error.to_string(),
+                });
                 if failures == 5 {
                     return Err(Error::NoResult(format!("HTTP {status}, {failures} failures in a row: {body}")));
                 }
                 wait = 1 << failures;
+                spread += fastrand::f64() / 2.0;
                 retry_after
             }
         };
-        let wait = Duration::from_secs(retry_after.unwrap_or(wait).max(1));
+        let wait = retry_after.unwrap_or(wait).max(1) as f64 * spread;
+        let wait = Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX);
         if start.elapsed().saturating_add(wait) >= limit {
             return Err(Error::NoResult("the job is not over yet".into()));
         }
@@ -66,14 +78,16 @@ async fn wait_for_job(job_id: &str, url: &str, key: &str, limit: Duration) -> Re
     }
 }
 
-/// One poll: HTTP status, `retry-after`, body. An error is no answer, or half of one.
-async fn poll(
-    client: &Client,
-    job_id: &str,
-    url: &str,
-    key: &str,
-    timeout: Duration,
-) -> reqwest::Result<(u16, Option<u64>, String)> {
+/// What a poll is answered: the HTTP status, the two headers in seconds, the body.
+struct Answer {
+    status: u16,
+    retry_after: Option<u64>,
+    stalled: Option<u64>,
+    body: String,
+}
+
+/// One poll. An error is no answer, or half of one.
+async fn poll(client: &Client, job_id: &str, url: &str, key: &str, timeout: Duration) -> reqwest::Result<Answer> {
     let reply = client
         .post(url)
         .timeout(timeout)
@@ -82,8 +96,9 @@ async fn poll(
         .body(json!({ "job_id": job_id }).to_string())
         .send()
         .await?;
-    let retry_after = reply.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
-    Ok((reply.status().as_u16(), retry_after, reply.text().await?))
+    let seconds = |name| reply.headers().get(name).and_then(|value| value.to_str().ok()?.parse().ok());
+    let (retry_after, stalled) = (seconds("retry-after"), seconds("x-job-stalled"));
+    Ok(Answer { status: reply.status().as_u16(), retry_after, stalled, body: reply.text().await? })
 }
 
 #[tokio::main]

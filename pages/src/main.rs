@@ -43,7 +43,7 @@ fn times() -> Table {
 
 fn sizes() -> Table {
     let mut table = Table::new(["limit", "value"]);
-    table.row("a request's body", [size(MAX_REQUEST_BODY as u64)]);
+    table.row("a request's body, or its query string", [size(MAX_REQUEST_BODY as u64)]);
     table.row("a status file", [size(MAX_STATUS_FILE)]);
     table.row("a keyring", [size(MAX_KEYRING)]);
     table.row("an envelope is compressed from", [size(GZIP_FROM as u64)]);

@@ -35,10 +35,10 @@ pub const MEMORY_MB: f64 = 256.0;
 pub const STATUS_DAYS: f64 = 30.0;
 /// `ThrottleRate`, polls a second over all callers.
 pub const THROTTLE_RATE: f64 = 500.0;
-/// Metrics that the eight alarms look at; each is paid for.
-pub const ALARM_METRICS: f64 = 10.0;
+/// Metrics that the nine alarms look at; each is paid for.
+pub const ALARM_METRICS: f64 = 11.0;
 /// Metrics made from the logs, without [`OUTCOMES`].
-pub const LOG_METRICS: f64 = 9.0;
+pub const LOG_METRICS: f64 = 10.0;
 /// Ways in which a request ends, each a metric of its own once it has occurred.
 pub const OUTCOMES: f64 = 14.0;
 
@@ -167,6 +167,8 @@ pub const BURST_CALLERS: usize = 1_000;
 pub const BURST_SPREAD_MS: f64 = 10.0;
 /// Waits of a refused caller before the next attempt, s; then it gives up (`docs/clients.md`).
 pub const CALLER_WAITS_S: [f64; 4] = [2.0, 4.0, 8.0, 16.0];
+/// The most by which a refused caller's wait is longer than that, by chance, as a part of it.
+pub const CALLER_JITTER: f64 = 0.5;
 /// Jobs under way at once for which polls a second are given.
 pub const JOBS_AT_ONCE: f64 = 100_000.0;
 /// Writes of one job's status file: it is running, it is done.

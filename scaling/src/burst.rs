@@ -8,9 +8,9 @@ use pages::Table;
 
 use crate::{
     assumptions::{
-        BURST_CALLERS, BURST_SPREAD_MS, BUSY_CPU_MS, CALLER_WAITS_S, COLD_CPU_MS, CONNECT_MS, FRONT_DOOR_MS,
-        LAMBDA_CONCURRENCY, NEW_ACCOUNT_CONCURRENCY, PLATFORM_MS, PLATFORM_P99, PYTHON_COLD_CPU_MS, PYTHON_WARM_CPU_MS,
-        S3_FIRST_BYTE_MS, S3_P99, WARM_CPU_MS,
+        BURST_CALLERS, BURST_SPREAD_MS, BUSY_CPU_MS, CALLER_JITTER, CALLER_WAITS_S, COLD_CPU_MS, CONNECT_MS,
+        FRONT_DOOR_MS, LAMBDA_CONCURRENCY, NEW_ACCOUNT_CONCURRENCY, PLATFORM_MS, PLATFORM_P99, PYTHON_COLD_CPU_MS,
+        PYTHON_WARM_CPU_MS, S3_FIRST_BYTE_MS, S3_P99, WARM_CPU_MS,
     },
     chart::{Axis, Corner, Line, decades, draw},
     cost::cpu_share,
@@ -124,7 +124,7 @@ fn run(fleet: &Fleet) -> Outcome {
         } else {
             outcome.refused += 1;
             if let Some(wait) = CALLER_WAITS_S.get(refusals) {
-                let again = now + micros(FRONT_DOOR_MS + wait * 1e3);
+                let again = now + micros(FRONT_DOOR_MS + wait * (1.0 + CALLER_JITTER * random.f64()) * 1e3);
                 events.push(Reverse((again, Event::Call { began, refusals: refusals + 1 })));
             }
             continue;

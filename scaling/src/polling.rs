@@ -131,13 +131,18 @@ pub fn savings() -> Table {
     table
 }
 
-/// Polls of one job whose worker also writes in between.
+/// Polls of one job whose worker also writes in between, and may say when to come again.
 pub fn progress() -> Table {
-    let mut table = Table::new(["Job", "start and end only", "every 5 min", "1 min", "30 s", "10 s"]);
+    const SAID: u64 = 30;
+    let says = format!("10 s, and says {SAID} s");
+    let head = ["Job", "start and end only", "every 5 min", "1 min", "30 s", "10 s", &says, "then late by, s"];
+    let mut table = Table::new(head);
     for (length, name) in [(60.0, "1 min"), (600.0, "10 min"), (7_200.0, "2 h")] {
-        let polls = |worker: &Worker| number(poll(length, worker, Pace::RetryAfter).polls);
+        let polls = |worker: &Worker| poll(length, worker, Pace::RetryAfter).polls;
         let every = [300.0, 60.0, 30.0, 10.0].map(|seconds| polls(&move |now| now - now % seconds));
-        table.row(name, [polls(WITHOUT_PROGRESS)].into_iter().chain(every));
+        let told = poll(length, &|now| now - now % 10.0, Pace::WorkerSays(SAID));
+        let all = [polls(WITHOUT_PROGRESS)].into_iter().chain(every).chain([told.polls, told.delay]);
+        table.row(name, all.map(number));
     }
     table
 }

@@ -5,7 +5,7 @@ import threading
 import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 
 @dataclass
@@ -96,7 +96,7 @@ def send(url: str, method: str = "POST", headers: dict[str, str] | None = None, 
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
     try:
-        connection.request(method, address.path, body, headers or {})
+        connection.request(method, urlunsplit(("", "", address.path, address.query, "")), body, headers or {})
         response = connection.getresponse()
         received = {name.lower(): value for name, value in response.getheaders()}
         return Reply(response.status, received, response.read())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from conftest import KEY
+from conftest import KEY, ROOT
 from scripted import DROP, HANG, Reply, Scripted, forward
 from snippets import command
 
@@ -66,10 +66,12 @@ def assert_done(ended, result=RESULT):
     assert json.loads(ended.output) == result
 
 
-def assert_pauses(server, *expected):
+def assert_pauses(server, *expected, spread=0):
+    """Pauses of so many seconds, or longer by chance: by up to `spread` as a part of them."""
     pauses = server.pauses()
     assert len(pauses) == len(expected), pauses
-    assert all(wait - 0.05 <= pause < wait + SLACK for pause, wait in zip(pauses, expected)), pauses
+    bounds = [(wait - 0.05, wait * (1 + spread) + SLACK) for wait in expected]
+    assert all(least <= pause < most for pause, (least, most) in zip(pauses, bounds)), pauses
 
 
 def test_a_job_is_followed_from_queued_through_running_to_done(client, job, step):
@@ -168,7 +170,7 @@ def test_too_many_requests_are_followed_by_the_wait_that_was_asked_for(client, j
     busy = Reply(429, JSON | {"retry-after": "3"}, b'{"error":"Too many requests: try again in 3 seconds","code":429}')
     with Scripted(busy, step("done", RESULT)) as server:
         assert_done(client(server.url, job))
-    assert_pauses(server, 3)
+    assert_pauses(server, 3, spread=0.5)
 
 
 def test_failures_without_retry_after_are_followed_by_longer_and_longer_waits(client, job, step):
@@ -177,7 +179,7 @@ def test_failures_without_retry_after_are_followed_by_longer_and_longer_waits(cl
     with Scripted(gateway, DROP, half, step("done", RESULT)) as server:
         ended = client(server.url, job)
     assert (ended.code, json.loads(ended.output)) == (0, RESULT), ended
-    assert_pauses(server, 2, 4, 8)
+    assert_pauses(server, 2, 4, 8, spread=0.5)
 
 
 def test_five_failures_in_a_row_are_enough(client, job):
@@ -187,7 +189,8 @@ def test_five_failures_in_a_row_are_enough(client, job):
     with Scripted(failed) as server:
         ended = client(server.url, job)
     assert ended.code == 1 and "HTTP 500" in ended.errors, ended
-    assert_pauses(server, 1, 1, 1, 1)
+    assert_pauses(server, 1, 1, 1, 1, spread=0.5)
+    assert max(server.pauses()) - min(server.pauses()) > 0.02, "no two waits are the same"
 
 
 def test_failures_with_an_answer_in_between_are_not_in_a_row(client, job, step):
@@ -240,6 +243,23 @@ def test_a_200_of_somebody_else_is_no_result(client, job, body):
         ended = client(server.url, job)
     assert ended.code not in (0, 3) and ended.output == "", ended
     assert len(server.seen) == 1
+
+
+def test_a_stalled_job_is_reported_and_waited_for(client, local, jobs, job):
+    file = status(job, "running") | {"heartbeat_seconds": 1}
+    with Scripted(forward(local.url, lambda: jobs.write(job, file, age=100))) as server:
+        ended = client(server.url, job, "9")
+    assert (ended.code, len(server.seen)) == (1, 1), ended  # the next poll is 30 seconds away
+    assert re.search(r"no news of the job for 10\d seconds", ended.errors) and "not over" in ended.errors, ended
+
+
+def test_the_commands_that_ask_by_get_whether_anything_is_new(local, jobs):
+    page = (ROOT / "docs/clients.md").read_text()
+    (commands,) = (block for block in re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL) if "etag" in block)
+    jobs.write("e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7", status("e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7", "running"))
+    environment = {"PATH": os.environ["PATH"], "JOB_STATUS_URL": local.url, "JOB_STATUS_KEY": KEY}
+    done = subprocess.run(["bash", "-euc", commands], env=environment, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "304\n", "")
 
 
 def test_a_large_result_travels_compressed(client, job, step):

@@ -79,12 +79,18 @@ def test_its_version_is_the_packages():
     assert SPEC["info"]["version"] == package["version"]
 
 
-def test_the_two_operations_differ_in_name_alone():
-    toolkit, paid = (path["post"] for path in SPEC["paths"].values())
+def test_the_two_paths_differ_in_name_alone():
     assert list(SPEC["paths"]) == ["/v1/toolkit/job/status", "/paid/get/job/status"]
-    assert toolkit["operationId"] != paid["operationId"]
-    assert (toolkit["requestBody"], toolkit["responses"]) == (paid["requestBody"], paid["responses"])
-    assert all(list(response) == ["$ref"] for response in toolkit["responses"].values())
+    for method, asked in ("get", "parameters"), ("post", "requestBody"):
+        toolkit, paid = (path[method] for path in SPEC["paths"].values())
+        assert toolkit["operationId"] != paid["operationId"]
+        assert (toolkit[asked], toolkit["responses"]) == (paid[asked], paid["responses"])
+        assert all(list(response) == ["$ref"] for response in toolkit["responses"].values())
+
+
+def test_get_is_answered_as_post_is_and_may_have_nothing_new():
+    get, post = (SPEC["paths"]["/v1/toolkit/job/status"][method]["responses"] for method in ("get", "post"))
+    assert get == post | {"304": {"$ref": "#/components/responses/NotModified"}}
 
 
 def schemas(node, path: str = "") -> Iterator[tuple[str, dict]]:
@@ -115,7 +121,7 @@ def test_every_property_is_described():
         assert schema.get("description") or narrowing, path
 
 
-@pytest.mark.parametrize("name", ["request", *RESPONSES])
+@pytest.mark.parametrize("name", ["request", *(name for name in RESPONSES if name != "NotModified")])
 def test_every_example_of_a_body_is_valid(name):
     media_type = REQUEST if name == "request" else content(RESPONSES[name])
     assert media_type["examples"]
@@ -173,6 +179,11 @@ def envelope(**changes):
         ("StatusFile", {"job_status": "queued", "job_id": "42"}, False),
         ("StatusFile", {"job_status": "done", "response": "text"}, False),
         ("StatusFile", {"job_status": "done", "response": {"code": "200"}}, False),
+        ("StatusFile", {"job_status": "running", "retry_after_seconds": 0, "heartbeat_seconds": 0.5}, True),
+        ("StatusFile", {"job_status": "running", "retry_after_seconds": -1}, False),
+        ("StatusFile", {"job_status": "running", "retry_after_seconds": "30"}, False),
+        ("StatusFile", {"job_status": "running", "heartbeat_seconds": 0}, False),
+        ("StatusFile", {"job_status": "running", "heartbeat_seconds": 86401}, False),
         ("StatusFile", [], False),
     ],
 )
@@ -188,12 +199,12 @@ def test_an_error_carries_its_own_status_and_no_other(status):
     assert [code for code in range(400, 600) if validator(schema).is_valid({"error": error, "code": code})] == [status]
 
 
-def check(reply: Reply) -> dict | None:
+def check(reply: Reply, method: str = "post") -> dict | None:
     """Holds an answer to its status' response, headers included, and returns its body."""
-    reference = SPEC["paths"]["/v1/toolkit/job/status"]["post"]["responses"][str(reply.status)]
+    reference = SPEC["paths"]["/v1/toolkit/job/status"][method]["responses"][str(reply.status)]
     response = resolved(reference)
     headers = {name: resolved(header) for name, header in response["headers"].items()}
-    assert reply.headers["content-type"] == "application/json"
+    assert reply.headers.get("content-type") == ("application/json" if "content" in response else None)
     assert set(reply.headers) - TRANSPORT <= set(headers), "undocumented"
     for name, header in headers.items():
         value = reply.headers.get(name)
@@ -201,6 +212,9 @@ def check(reply: Reply) -> dict | None:
         if value is not None:
             integer = header["schema"]["type"] == "integer"
             validator(header["schema"]).validate(int(value) if integer else value)
+    if "content" not in response:
+        assert reply.body == b""
+        return None
     body = json.loads(reply.body)
     validator(content(response)["schema"]).validate(body)
     return body
@@ -230,6 +244,18 @@ def test_every_example_request_gets_a_documented_answer(samples, path, name):
     assert ("retry-after" in reply.headers) == unfinished
 
 
+@pytest.mark.parametrize("path", SPEC["paths"])
+def test_a_get_is_answered_as_documented_and_says_when_nothing_is_new(samples, path):
+    url = f"{samples.base}{path}?job_id={DONE}&id=order-66"
+    reply = ask(url, method="GET")
+    example = content(RESPONSES["Status"])["examples"]["done"]["value"]
+    assert same(check(reply, "get"), example | {"id": "order-66"})
+    assert reply.headers["cache-control"] == "private, no-cache"
+    again = ask(url, method="GET", headers={"x-api-key": KEY, "if-none-match": reply.headers["etag"]})
+    assert (again.status, again.headers["etag"]) == (304, reply.headers["etag"])
+    check(again, "get")
+
+
 def test_a_job_that_is_done_but_failed_is_answered_as_documented(local, jobs):
     example = content(RESPONSES["Status"])["examples"]["doneButFailed"]["value"]
     jobs.write(example["job_id"], example["response"])
@@ -251,19 +277,24 @@ BAD_REQUESTS = {
 }
 
 
+BAD_QUERIES = {"jobIdNotUtf8": "job_id=%FF", "idNotUtf8": f"job_id={DONE}&id=%FF"}
+
+
 @pytest.mark.parametrize("name", content(RESPONSES["BadRequest"])["examples"])
 def test_every_bad_request_gets_its_example(local, name):
-    reply = ask(local.url, BAD_REQUESTS[name])
+    query = BAD_QUERIES.get(name)
+    reply = ask(f"{local.url}?{query}", method="GET") if query else ask(local.url, BAD_REQUESTS[name])
     assert reply.status == 400
-    assert same(check(reply), content(RESPONSES["BadRequest"])["examples"][name]["value"])
+    assert same(check(reply, "get" if query else "post"), content(RESPONSES["BadRequest"])["examples"][name]["value"])
 
 
 REFUSALS = [
     ("Unauthorized", "unauthorized", 401, "/v1/toolkit/job/status", {"headers": {}}),
     ("Unauthorized", "unauthorized", 401, "/paid/get/job/status", {"headers": {"x-api-key": "wrong"}}),
     ("NotFound", "unknownPath", 404, "/v1/toolkit/job/stats", {}),
-    ("MethodNotAllowed", "get", 405, "/v1/toolkit/job/status", {"method": "GET"}),
+    ("MethodNotAllowed", "put", 405, "/v1/toolkit/job/status", {"method": "PUT"}),
     ("ContentTooLarge", "tooLarge", 413, "/v1/toolkit/job/status", {"body": b"x" * 16_385}),
+    ("ContentTooLarge", "queryTooLarge", 413, f"/v1/toolkit/job/status?{'x' * 16_385}", {"method": "GET"}),
 ]
 
 
@@ -327,7 +358,7 @@ def test_every_example_is_asked_for_by_a_test_above():
     named = {
         name
         for response, node in RESPONSES.items()
-        if response not in ("BadRequest", "TooManyRequests", "Failed")
+        if response not in ("BadRequest", "TooManyRequests", "Failed", "NotModified")
         for name in content(node)["examples"]
     }
     asked = set(REQUEST["examples"]) - {"reference", "unknown"} | {"unknownJob", "doneButFailed"}

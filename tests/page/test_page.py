@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 ROOT = Path(__file__).parents[2]
@@ -95,9 +96,14 @@ class Page:
         self.browser.execute_script("arguments[0].scrollIntoView({ block: 'center' })", element)
         element.click()
 
-    def operation(self, path):
+    def operation(self, path, method="POST"):
         """The operation's block, opened."""
-        [block] = [each for each in self.operations if self.text(".opblock-summary-path", each) == path]
+        [block] = [
+            each
+            for each in self.operations
+            if self.text(".opblock-summary-path", each) == path
+            and self.text(".opblock-summary-method", each) == method
+        ]
         self.click(".opblock-summary-control", block)
         self.wait_for(".execute", block)
         return block
@@ -108,6 +114,20 @@ class Page:
         block = self.operation(path)
         self.requests()
         Select(self.wait_for(".examples-select select", block)[0]).select_by_visible_text(example)
+        return self.execute(block)
+
+    def get(self, path, **parameters):
+        """The same by GET, with these parameters and no others."""
+        block = self.operation(path, "GET")
+        self.requests()
+        for name in ("job_id", "id", "if-none-match"):
+            field = self.wait_for(f'tr[data-param-name="{name}"] input', block)[0]
+            field.send_keys(Keys.CONTROL, "a", Keys.DELETE)
+            field.send_keys(parameters.get(name.replace("-", "_"), ""))
+        return self.execute(block)
+
+    def execute(self, block):
+        """Sends what is filled in; the status and the body that are shown then."""
         self.click(".execute", block)
         answer = self.wait_for(".live-responses-table", block)[0]
         # The status may be followed by "Undocumented".
@@ -138,11 +158,13 @@ def page(browser, url):
     return Page(browser, url)
 
 
-def test_the_page_shows_both_operations_and_loads_nothing_from_elsewhere(page, url):
+def test_the_page_shows_every_operation_and_loads_nothing_from_elsewhere(page, url):
     assert page.browser.title == "Job status: reference"
     assert page.text(".info .title").startswith("Job status")
-    assert [page.text(".opblock-summary-path", each) for each in page.operations] == PATHS
-    assert [page.text(".opblock-summary-method", each) for each in page.operations] == ["POST", "POST"]
+    assert [page.text(".opblock-summary-path", each) for each in page.operations] == [
+        path for path in PATHS for _ in range(2)
+    ]
+    assert [page.text(".opblock-summary-method", each) for each in page.operations] == ["GET", "POST"] * 2
     assert page.browser.find_elements(By.CSS_SELECTOR, ".errors-wrapper") == []
     page.picture("page", page.wait_for("body")[0])
     block = page.operation(PATHS[0])
@@ -166,6 +188,16 @@ def test_trying_a_done_job_shows_its_envelope(page, url, path):
     assert envelope["response"]["response"]["code"] == 200
     assert "content-type: application/json" in page.text("tbody .response-col_description", answer)
     assert page.requests() == [url + path[1:]]
+    assert page.console() == []
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_trying_a_get_shows_the_same_envelope(page, url, path):
+    status, envelope, answer = page.get(path, job_id=DONE, id="order 66")
+    assert status == ["200"]
+    assert (envelope["id"], envelope["job_id"], envelope["response"]["job_status"]) == ("order 66", DONE, "done")
+    assert "cache-control: private,no-cache" in page.text("tbody .response-col_description", answer).replace(", ", ",")
+    assert page.requests() == [f"{url}{path[1:]}?job_id={DONE}&id=order%2066"]
     assert page.console() == []
 
 

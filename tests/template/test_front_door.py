@@ -1,6 +1,7 @@
-"""The API: two routes, their throttle and log, browsers, a domain."""
+"""The API: two routes, each for GET and POST, their throttle and log, browsers, a domain."""
 
 import json
+from itertools import product
 
 import pytest
 from cloudformation import Stack
@@ -10,14 +11,14 @@ ROUTES = ["/paid/get/job/status", "/v1/toolkit/job/status"]
 
 
 @BOTH
-def test_the_api_has_exactly_the_two_post_routes_and_they_lead_to_the_alias(parameters):
+def test_the_api_has_exactly_the_two_routes_and_they_lead_to_the_alias(parameters):
     stack = Stack(**parameters)
     (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
     assert {path: list(methods) for path, methods in api["Body"]["paths"].items()} == {
-        path: ["post"] for path in ROUTES
+        path: ["get", "post"] for path in ROUTES
     }
-    for path in ROUTES:
-        integration = api["Body"]["paths"][path]["post"]["x-amazon-apigateway-integration"]
+    for path, method in product(ROUTES, ["get", "post"]):
+        integration = api["Body"]["paths"][path][method]["x-amazon-apigateway-integration"]
         assert integration == {
             "type": "aws_proxy",
             "httpMethod": "POST",
@@ -32,16 +33,16 @@ def test_the_api_has_exactly_the_two_post_routes_and_they_lead_to_the_alias(para
 
 
 @BOTH
-def test_only_these_two_routes_of_this_api_may_invoke_the_alias(parameters):
+def test_only_these_routes_of_this_api_may_invoke_the_alias(parameters):
     permissions = Stack(**parameters).of_type("AWS::Lambda::Permission").values()
     assert sorted(permissions, key=lambda p: p["SourceArn"]) == [
         {
             "Action": "lambda:InvokeFunction",
             "FunctionName": "<StatusFunctionAliaslive>",
             "Principal": "apigateway.amazonaws.com",
-            "SourceArn": f"arn:aws:execute-api:us-east-1:123456789012:<StatusApi>/*/POST{path}",
+            "SourceArn": f"arn:aws:execute-api:us-east-1:123456789012:<StatusApi>/*/{method}{path}",
         }
-        for path in ROUTES
+        for method, path in product(["GET", "POST"], ROUTES)
     ]
 
 
@@ -51,7 +52,15 @@ def test_the_stage_throttles_and_logs_json():
     assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": "20", "ThrottlingBurstLimit": "40"}
     assert stage["AccessLogSettings"]["DestinationArn"] == "<AccessLog.Arn>"
     # Quoted, so that it stays JSON when API Gateway writes "-" for what does not apply.
-    assert all(value.startswith("$context.") for value in json.loads(stage["AccessLogSettings"]["Format"]).values())
+    logged = set(json.loads(stage["AccessLogSettings"]["Format"]).values())
+    # Nothing that has the query string in it, where a GET has its job's id; routeKey is method and path of the route.
+    assert logged == {
+        f"$context.{name}"
+        for name in (
+            "requestId integration.requestId requestTimeEpoch identity.sourceIp routeKey status integration.status "
+            "responseLength responseLatency integrationLatency"
+        ).split()
+    }
 
 
 def test_browsers_are_kept_out_by_default():
@@ -59,14 +68,14 @@ def test_browsers_are_kept_out_by_default():
     assert "cors" not in json.dumps(api)
 
 
-def test_browsers_of_allowed_origins_may_call_and_read_the_two_headers():
+def test_browsers_of_allowed_origins_may_call_and_read_the_headers():
     stack = Stack(**NEW_BUCKET, AllowedOrigins="https://a.example.com,https://b.example.com")
     (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
     assert api["Body"]["x-amazon-apigateway-cors"] == {
         "allowOrigins": ["https://a.example.com", "https://b.example.com"],
-        "allowMethods": ["POST"],
-        "allowHeaders": ["content-type", "x-api-key"],
-        "exposeHeaders": ["retry-after", "x-request-id"],
+        "allowMethods": ["GET", "POST"],
+        "allowHeaders": ["content-type", "if-none-match", "x-api-key"],
+        "exposeHeaders": ["etag", "last-modified", "retry-after", "sunset", "x-job-stalled", "x-request-id"],
         "maxAge": 3600,
     }
 

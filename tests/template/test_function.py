@@ -12,12 +12,21 @@ from deployments import BOTH, EXISTING_BUCKET, NEW_BUCKET
 @pytest.mark.parametrize(
     "parameters, environment",
     [
-        (NEW_BUCKET, {"JOBS_BUCKET": "<JobsBucket>", "JOBS_PREFIX": "jobs/", "API_KEYS": '{"keys":[]}'}),
+        (
+            NEW_BUCKET,
+            {
+                "JOBS_BUCKET": "<JobsBucket>",
+                "JOBS_PREFIX": "jobs/",
+                "STALLED_AFTER_SECONDS": "0",
+                "API_KEYS": '{"keys":[]}',
+            },
+        ),
         (
             EXISTING_BUCKET,
             {
                 "JOBS_BUCKET": "acme-jobs",
                 "JOBS_PREFIX": "toolkit/jobs/",
+                "STALLED_AFTER_SECONDS": "0",
                 "API_KEYS": "s3://acme-config/job-status/keyring.json",
             },
         ),

@@ -65,14 +65,15 @@ def test_reserved_concurrency_stays_with_the_function_on_demand():
 def test_both_routes_lead_to_the_managed_functions_alias_and_wait_until_it_is_there(parameters):
     stack = Stack(**parameters, **ON)
     (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
-    integrations = [path["post"]["x-amazon-apigateway-integration"] for path in api["Body"]["paths"].values()]
+    methods = [method for path in api["Body"]["paths"].values() for method in path.values()]
+    integrations = [method["x-amazon-apigateway-integration"] for method in methods]
     assert [(i["uri"], i["credentials"], i["timeoutInMillis"]) for i in integrations] == [
         (
             "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/<ManagedFunctionAliaslive>/invocations",
             "<GatewayRole.Arn>",
             10500,
         )
-    ] * 2
+    ] * 4
     assert {"ManagedFunctionAliaslive", "GatewayRole"} <= stack.references["StatusApi"]
 
 
@@ -95,7 +96,7 @@ def test_the_gateways_role_is_made_without_waiting_for_instances_and_may_invoke_
     assert stack.references["GatewayRole"] == {"ManagedFunction"}
     # The way back needs none: the function on demand keeps its alias and its permissions.
     permissions = stack.of_type("AWS::Lambda::Permission").values()
-    assert [permission["FunctionName"] for permission in permissions] == ["<StatusFunctionAliaslive>"] * 2
+    assert [permission["FunctionName"] for permission in permissions] == ["<StatusFunctionAliaslive>"] * 4
 
 
 @BOTH

@@ -56,6 +56,7 @@ def test_the_alarms_are_these():
         "S3ThrottledAlarm": (f"{NAMESPACE} RequestsByOutcome", "Sum", 0, "3 of 5"),
         "KeyringRefreshAlarm": (f"{NAMESPACE} KeyringRefreshFailures", "Sum", 0, "2 of 5"),
         "KeyringStaleAlarm": (f"{NAMESPACE} KeyringStale", "Sum", 0, "1 of 1"),
+        "StalledJobsAlarm": (f"{NAMESPACE} StalledPolls", "Sum", 0, "2 of 5"),
     }
     for alarm in ALARMS.values():
         # A service that nobody polls is not broken.

@@ -69,7 +69,7 @@ async fn wait_for_job(job_id: &str, url: &str, key: &str, limit: Duration) -> Re
                 retry_after
             }
         };
-        let wait = retry_after.unwrap_or(wait).max(1) as f64 * spread;
+        let wait = Duration::from_secs(retry_after.unwrap_or(wait).max(1)).as_secs_f64() * spread;
         let wait = Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX);
         if start.elapsed().saturating_add(wait) >= limit {
             return Err(Error::NoResult("the job is not over yet".into()));

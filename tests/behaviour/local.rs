@@ -144,7 +144,7 @@ async fn the_printed_commands_are_good_shell_whatever_the_key() {
     let key = r#"it's "$HOME" \ `id`"#;
     let local = start(&["--api-key", key]).await;
     let curl = local.printed.lines().find_map(|line| line.strip_prefix("curl ")).unwrap();
-    let script = format!(r#"printf '%s\n' {curl}"#);
+    let script = format!(r"printf '%s\n' {curl}");
     let words = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
     let words = String::from_utf8(words.stdout).unwrap();
     assert!(words.lines().any(|word| word == format!("x-api-key: {key}")), "{words}");

@@ -32,23 +32,19 @@ def test_the_endpoint_and_its_description_agree(samples, tmp_path):
     code, output, scenarios = schemathesis(tmp_path, ROOT / "openapi.yaml", samples)
     assert code == 0, output
 
-    statuses, cases = Counter(), Counter()
+    answers, cases = Counter(), Counter()
     for scenario in scenarios:
-        recorder = scenario["recorder"]
-        for interaction in recorder["interactions"].values():
-            statuses[interaction["response"]["status_code"]] += 1
-        for case in recorder["cases"].values():
+        recorder = scenario["recorder"]  # empty where a sequence was given up before its first request
+        for interaction in recorder.get("interactions", {}).values():
+            answers[interaction["request"]["method"], interaction["response"]["status_code"]] += 1
+        for case in recorder.get("cases", {}).values():
             cases[scenario["phase"], case["value"]["meta"]["generation"]["mode"]] += 1
-    print(f"requests by status: {dict(statuses)}\ncases by phase and mode: {dict(cases)}")
-    # A 413 needs more than what is generated, and a 304 an `etag` that was sent before.
-    assert set(statuses) - {304, 413} == {200, 400, 401, 404, 405}, "each outcome that a request alone brings about"
-    answered = Counter(
-        (interaction["request"]["method"], interaction["response"]["status_code"])
-        for scenario in scenarios
-        for interaction in scenario["recorder"]["interactions"].values()
-    )
-    assert all(answered[method, status] > 20 for method in ("GET", "POST") for status in (200, 400, 404)), answered
-    assert statuses.total() > 3000 and min(statuses[status] for status in (200, 400, 404)) > 50, statuses
+    print(f"requests by method and status: {dict(answers)}\ncases by phase and mode: {dict(cases)}")
+    # A 413 needs more than what is generated.
+    statuses = {status for _, status in answers} - {413}
+    assert statuses == {200, 304, 400, 401, 404, 405}, "each documented outcome that requests alone bring about"
+    assert all(answers[method, status] > 5 for method in ("GET", "POST") for status in (200, 400, 404)), answers
+    assert answers.total() > 3000 and answers["GET", 304] > 5, answers
     assert {phase for phase, _ in cases} == {"examples", "coverage", "fuzzing", "stateful"}
     for phase in ("coverage", "fuzzing", "stateful"):
         assert cases[phase, "positive"] and cases[phase, "negative"], cases

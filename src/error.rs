@@ -67,14 +67,16 @@ impl Error {
             FailureKind::NoSuchKey => return Self::job_not_found(job_id),
             FailureKind::SlowDown => return Self::throttled(failure),
             FailureKind::NoSuchBucket => "the status store is not set up",
-            FailureKind::AccessDenied => "the status store refused access",
+            FailureKind::AccessDenied | FailureKind::SessionDenied => "the status store refused access",
             FailureKind::KmsDenied => "the status could not be decrypted",
             FailureKind::Archived => "the status is archived",
             FailureKind::WrongRegion => "the status store is in another region",
-            FailureKind::BadCredentials => "the status store refused this service's credentials",
+            FailureKind::BadCredentials | FailureKind::SessionEnded => {
+                "the status store refused this service's credentials"
+            }
             FailureKind::ClockSkewed => "the status store refused this service's clock",
             FailureKind::Unavailable => "the status store is unavailable",
-            FailureKind::Unreachable => "the status store could not be reached",
+            FailureKind::Unreachable | FailureKind::NoSuchZone => "the status store could not be reached",
             FailureKind::Untrusted => "no trusted connection to the status store",
             FailureKind::TimedOut => "the status store timed out",
             FailureKind::CutOff => "the status arrived incomplete",

@@ -47,6 +47,17 @@ pub const BACKOFF: Duration = Duration::from_millis(25);
 /// that the other side has closed costs a failed attempt.
 pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// What is left of a directory bucket's session when the next one is made. A session lasts five
+/// minutes: in one of them, an S3 that fails for a while costs nobody anything.
+pub const SESSION_RENEWAL: Duration = Duration::from_mins(1);
+
+/// Longest time that a request waits for the next session while it could go on with the old one. S3
+/// makes one in single-digit milliseconds.
+pub const SESSION_PATIENCE: Duration = Duration::from_millis(250);
+
+/// From one try to make the next session to the following one, while the old one lasts.
+pub const SESSION_RETRY: Duration = Duration::from_secs(5);
+
 /// Largest request body. A job id and a reference need some 200 bytes.
 pub const MAX_REQUEST_BODY: usize = 16 * 1024;
 
@@ -56,6 +67,9 @@ pub const MAX_QUERY: usize = MAX_REQUEST_BODY;
 /// Largest status file that is read. Answering one takes the process to 52 MB of resident memory,
 /// far from the template's 256 MB. A larger file is a result, not a status.
 pub const MAX_STATUS_FILE: u64 = 32 * 1024 * 1024;
+
+/// Largest answer to a directory bucket's `CreateSession` that is read. It has some 2 KB.
+pub const MAX_SESSION: u64 = 16 * 1024;
 
 /// Largest part of S3's error documents that is read. They have some 300 bytes.
 pub const MAX_S3_ERROR: u64 = 16 * 1024;

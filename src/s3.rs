@@ -7,12 +7,16 @@
 //! is a failed attempt like any other. Every request is a read, so every one may be repeated. What
 //! each failure means is in the table of `s3/failure.rs`. How long everything may take is in
 //! [`limits`](crate::limits).
+//!
+//! Directory buckets (S3 Express One Zone) are read in sessions (`s3/session.rs`), of which other
+//! buckets know nothing.
 
 pub(crate) mod bucket;
 mod checksum;
 mod error_document;
 pub(crate) mod failure;
 mod request;
+mod session;
 pub(crate) mod trust_store;
 
 use std::{
@@ -22,7 +26,7 @@ use std::{
 };
 
 use aws_sdk_s3::{
-    config::{ProvideCredentials, SharedCredentialsProvider},
+    config::{Credentials, ProvideCredentials, SharedCredentialsProvider},
     primitives::{DateTime, DateTimeFormat},
 };
 use aws_smithy_async::time::SharedTimeSource;
@@ -45,8 +49,14 @@ use tokio::{
 use tower::{BoxError, timeout::Timeout, util::BoxCloneSyncService};
 
 use crate::{
-    limits::{ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, MAX_S3_ERROR, POOL_IDLE_TIMEOUT, THAW},
-    s3::{bucket::Bucket, checksum::Checksum, failure::Failure, request::signed},
+    limits::{ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, MAX_S3_ERROR, MAX_SESSION, POOL_IDLE_TIMEOUT, THAW},
+    s3::{
+        bucket::{Access, Bucket},
+        checksum::Checksum,
+        failure::{Failure, FailureKind},
+        request::{for_object, for_session},
+        session::{Session, Sessions},
+    },
 };
 
 const EXPIRATION: HeaderName = HeaderName::from_static("x-amz-expiration");
@@ -58,6 +68,7 @@ pub struct S3 {
     http: Client<Connector, Empty<Bytes>>,
     credentials: SharedCredentialsProvider,
     clock: SharedTimeSource,
+    sessions: Sessions,
 }
 
 /// Opens connections.
@@ -133,7 +144,7 @@ impl S3 {
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .pool_max_idle_per_host(max_idle)
             .build(connector);
-        Self { http, credentials: SharedCredentialsProvider::new(credentials), clock }
+        Self { http, credentials: SharedCredentialsProvider::new(credentials), clock, sessions: Sessions::default() }
     }
 
     /// Reads one object, in up to [`ATTEMPTS`] attempts. The error is the last attempt's.
@@ -150,6 +161,7 @@ impl S3 {
         stats: &mut ReadStats,
     ) -> Result<Option<Object>, Failure> {
         let started = Instant::now();
+        let mut had_new_session = false;
         loop {
             stats.attempts += 1;
             let mut attempt = pin!(self.attempt(get, etag));
@@ -159,6 +171,10 @@ impl S3 {
             };
             stats.time = started.elapsed();
             match outcome.unwrap_or_else(|elapsed| Err(elapsed.into())) {
+                Err(failure) if failure.kind == FailureKind::SessionEnded && !had_new_session => {
+                    stats.last_failure = Some(failure);
+                    had_new_session = true;
+                }
                 Err(failure) if failure.kind.row().retried && stats.attempts < ATTEMPTS => {
                     stats.last_failure = Some(failure);
                     sleep(BACKOFF.mul_f64(fastrand::f64()) * 2u32.pow(stats.attempts - 1)).await;
@@ -169,8 +185,48 @@ impl S3 {
     }
 
     async fn attempt(&self, get: &Get<'_>, etag: Option<&str>) -> Result<Option<Object>, Failure> {
-        let credentials = self.credentials.provide_credentials().await.map_err(Failure::no_credentials)?;
-        let request = signed(get.bucket, &get.key, etag, credentials, self.clock.now())?;
+        match get.bucket.access {
+            Access::Role => self.read(get, etag, self.role().await?).await,
+            Access::Session => {
+                let outcome = Box::pin(self.attempt_in_session(get, etag)).await;
+                outcome.map_err(Failure::of_directory_bucket)
+            }
+        }
+    }
+
+    async fn attempt_in_session(&self, get: &Get<'_>, etag: Option<&str>) -> Result<Option<Object>, Failure> {
+        let shared = self.sessions.of(get.bucket.url());
+        let session = shared.session(self.clock.now(), || self.create_session(get.bucket)).await?;
+        let outcome = self.read(get, etag, session.credentials.clone()).await;
+        if let Err(Failure { kind: FailureKind::BadCredentials, cause }) = outcome {
+            shared.forget(&session);
+            return Err(Failure { kind: FailureKind::SessionEnded, cause });
+        }
+        outcome
+    }
+
+    async fn create_session(&self, bucket: &Bucket) -> Result<Session, Failure> {
+        let request = for_session(bucket, self.role().await?, self.clock.now())?;
+        let (head, body) = self.http.request(request).await?.into_parts();
+        if head.status.is_success() {
+            Session::parse(&collect(body, MAX_SESSION).await?)
+        } else {
+            let body = collect(body, MAX_S3_ERROR).await.unwrap_or_default();
+            Err(Failure::refused(head.status, &body).of_session())
+        }
+    }
+
+    async fn role(&self) -> Result<Credentials, Failure> {
+        self.credentials.provide_credentials().await.map_err(Failure::no_credentials)
+    }
+
+    async fn read(
+        &self,
+        get: &Get<'_>,
+        etag: Option<&str>,
+        credentials: Credentials,
+    ) -> Result<Option<Object>, Failure> {
+        let request = for_object(get.bucket, &get.key, etag, credentials, self.clock.now())?;
         let (head, body) = self.http.request(request).await?.into_parts();
         if head.status == StatusCode::NOT_MODIFIED {
             return Ok(None);

@@ -36,8 +36,11 @@ pub enum SetBy {
     ManagedInstances,
 }
 
-const JOBS_BUCKET: Variable =
-    Variable { names: &["JOBS_BUCKET"], set_by: SetBy::Operator, meaning: "bucket of the status files" };
+const JOBS_BUCKET: Variable = Variable {
+    names: &["JOBS_BUCKET"],
+    set_by: SetBy::Operator,
+    meaning: "bucket of the status files; a directory bucket (S3 Express One Zone) too",
+};
 const JOBS_PREFIX: Variable = Variable {
     names: &["JOBS_PREFIX"],
     set_by: SetBy::OperatorIfNeeded,
@@ -206,9 +209,8 @@ fn parse_bucket(name: &str, region: &str, endpoint: Option<&str>) -> Result<Buck
     if region.is_empty() {
         return Ok(Bucket::default()); // that is a fault of its own
     }
-    Bucket::resolve(name, region, endpoint).ok_or_else(|| {
-        "is not a bucket or access point that can be read (no directory bucket, no multi-region access point)".into()
-    })
+    Bucket::resolve(name, region, endpoint)
+        .ok_or_else(|| "is not a bucket or access point that can be read (no multi-region access point)".into())
 }
 
 fn parse_prefix(value: &str) -> Result<String, String> {

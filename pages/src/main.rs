@@ -7,7 +7,7 @@ use job_status::{
     limits::{
         ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, DEADLINE_RESERVE, GZIP_FROM, KEYRING_FRESH, KEYRING_GRACE,
         KEYRING_PATIENCE, KEYRING_RETRY, MAX_KEYRING, MAX_REQUEST_BODY, MAX_STATUS_FILE, PAYLOAD_OVERHEAD,
-        POOL_IDLE_TIMEOUT, PROBE_BUDGET, REQUEST_BUDGET,
+        POOL_IDLE_TIMEOUT, PROBE_BUDGET, REQUEST_BUDGET, SESSION_PATIENCE, SESSION_RENEWAL,
     },
 };
 use pages::{Table, thousands};
@@ -35,6 +35,8 @@ fn times() -> Table {
         ("a request waits for that at most", time(KEYRING_PATIENCE)),
         ("from the start of a read that fails to the next", time(KEYRING_RETRY)),
         ("meanwhile the last good keyring is used for", time(KEYRING_GRACE)),
+        ("a directory bucket's next session is made when the last one has left", time(SESSION_RENEWAL)),
+        ("a request waits for that at most", time(SESSION_PATIENCE)),
     ] {
         table.row(limit, [value]);
     }

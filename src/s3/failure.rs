@@ -36,6 +36,9 @@ pub enum FailureKind {
     Archived,
     WrongRegion,
     BadCredentials,
+    SessionDenied,
+    SessionEnded,
+    NoSuchZone,
     ClockSkewed,
     SlowDown,
     Unavailable,
@@ -66,10 +69,11 @@ const KMS_WORDS: [&str; 3] = ["kms:", "ciphertext", "customer master key"];
 impl FailureKind {
     /// All of them, in the order of the table.
     #[rustfmt::skip]
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::NoSuchKey, Self::NoSuchBucket, Self::AccessDenied, Self::KmsDenied, Self::Archived, Self::WrongRegion,
         Self::BadCredentials, Self::ClockSkewed, Self::SlowDown, Self::Unavailable, Self::Unreachable, Self::Untrusted,
-        Self::TimedOut, Self::CutOff, Self::Damaged, Self::TooLarge, Self::Unexpected,
+        Self::TimedOut, Self::CutOff, Self::Damaged, Self::TooLarge, Self::SessionDenied, Self::SessionEnded,
+        Self::NoSuchZone, Self::Unexpected,
     ];
 
     /// Its row in the table.
@@ -85,7 +89,7 @@ impl FailureKind {
             Self::NoSuchKey => row("no_such_key", FINAL, "404 `NoSuchKey`", "the object does not exist"),
             Self::NoSuchBucket => row("no_such_bucket", FINAL, "404 `NoSuchBucket`", "the bucket does not exist: check JOBS_BUCKET (or API_KEYS) and the region"),
             Self::AccessDenied => row("access_denied", FINAL, "403", "grant the function's role s3:GetObject on the objects and s3:ListBucket on the bucket: without s3:ListBucket S3 answers 403 for an object that does not exist"),
-            Self::KmsDenied => row("kms_denied", FINAL, "403 for KMS, a `KMS.` error", "grant the function's role kms:Decrypt on the key that encrypts the bucket, and check that the key is enabled"),
+            Self::KmsDenied => row("kms_denied", FINAL, "403 for KMS, a `KMS.` error", "grant the function's role kms:Decrypt (for a directory bucket kms:GenerateDataKey too) on the key that encrypts the bucket, and check that the key is enabled"),
             Self::Archived => row("archived", FINAL, "403 `InvalidObjectState`", "the object is in an archive storage class: restore it, and exempt status files from that lifecycle rule"),
             Self::WrongRegion => row("wrong_region", FINAL, "301, 307, or 400 with a complaint about the region", "the bucket is not in the function's region: deploy the function there"),
             Self::BadCredentials => row("bad_credentials", FINAL, "credentials missing, expired or refused", "credentials are missing, malformed or expired: on Lambda they come with the role; elsewhere set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"),
@@ -98,6 +102,9 @@ impl FailureKind {
             Self::CutOff => row("cut_off", RETRIED, "a body that ends early", "S3's answer ended early: see the AWS Health Dashboard"),
             Self::Damaged => row("damaged", RETRIED, "a body that does not match its checksum", "the content does not match its checksum: have the worker write it again"),
             Self::TooLarge => row("too_large", FINAL, "an object over its limit, refused before it is downloaded if S3 tells its size", "the object is larger than this function reads: keep results elsewhere and link to them"),
+            Self::SessionDenied => row("session_denied", FINAL, "403 to a directory bucket's `CreateSession`", "grant the function's role s3express:CreateSession on the directory bucket, in session mode ReadOnly, and check the bucket's policy"),
+            Self::SessionEnded => row("session_ended", FINAL, "a directory bucket refuses a session, and a new one as well", "S3 does not accept the session that it has just made: see the AWS Health Dashboard"),
+            Self::NoSuchZone => row("no_such_zone", RETRIED, "no such host for a directory bucket", "the zone in the directory bucket's name is not in the function's region, or has no S3 Express One Zone: check JOBS_BUCKET (or API_KEYS); in a VPC, check DNS"),
             Self::Unexpected => row("unexpected", FINAL, "any other answer", "S3, or whatever answers at its address, said something this function does not know: see the error"),
         }
     }
@@ -135,6 +142,24 @@ impl Failure {
     pub(super) fn refused(status: StatusCode, body: &[u8]) -> Self {
         let document = ErrorDocument::parse(status, body);
         Self { kind: FailureKind::of(status.as_u16(), &document.code, &document.message), cause: document.into() }
+    }
+
+    /// S3 refused to make a session.
+    pub(super) fn of_session(self) -> Self {
+        match self.kind {
+            FailureKind::AccessDenied => Self { kind: FailureKind::SessionDenied, ..self },
+            _ => self,
+        }
+    }
+
+    /// A directory bucket's host is made of its zone's name.
+    pub(super) fn of_directory_bucket(self) -> Self {
+        match self.kind {
+            FailureKind::Unreachable if chain(&self).contains("dns error") => {
+                Self { kind: FailureKind::NoSuchZone, ..self }
+            }
+            _ => self,
+        }
     }
 
     pub(super) fn no_credentials(error: impl StdError + Send + Sync + 'static) -> Self {

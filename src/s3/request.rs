@@ -1,4 +1,4 @@
-//! The request for an object: a signed GET.
+//! The requests for an object and for a session: signed GETs.
 
 use std::time::SystemTime;
 
@@ -17,9 +17,10 @@ use http::{
 use http_body_util::Empty;
 use hyper::body::Bytes;
 
-use crate::s3::bucket::Bucket;
+use crate::s3::bucket::{Access, Bucket};
 
 const CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode");
+const SESSION_MODE: HeaderName = HeaderName::from_static("x-amz-create-session-mode");
 
 /// Why there is no request.
 #[derive(Debug, thiserror::Error)]
@@ -32,25 +33,49 @@ pub(super) enum SigningFailed {
     Parameters(#[from] BuildError),
 }
 
-/// The signed request for an object; with an `etag`, for another version than that one.
-pub(super) fn signed(
+/// The request for an object; with an `etag`, for another version than that one. For a directory
+/// bucket the credentials are a session's.
+pub(super) fn for_object(
     bucket: &Bucket,
     key: &str,
     etag: Option<&str>,
     credentials: Credentials,
     time: SystemTime,
 ) -> Result<Request<Empty<Bytes>>, SigningFailed> {
-    let url = bucket.url_of(key);
-    let mut request = Request::get(url.as_str()).header(CHECKSUM_MODE, HeaderValue::from_static("ENABLED"));
+    let mut request = Request::get(bucket.url_of(key)).header(CHECKSUM_MODE, HeaderValue::from_static("ENABLED"));
     if let Some(etag) = etag {
         request = request.header(header::IF_NONE_MATCH, etag);
     }
-    let mut request = request.body(Empty::new())?;
+    let token = match bucket.access {
+        Access::Role => None,
+        Access::Session => Some("x-amz-s3session-token"),
+    };
+    signed(request.body(Empty::new())?, bucket, credentials, token, time)
+}
 
+/// The request for a session, signed by the role.
+pub(super) fn for_session(
+    bucket: &Bucket,
+    credentials: Credentials,
+    time: SystemTime,
+) -> Result<Request<Empty<Bytes>>, SigningFailed> {
+    let request = Request::get(bucket.url_of_session()).header(SESSION_MODE, HeaderValue::from_static("ReadOnly"));
+    signed(request.body(Empty::new())?, bucket, credentials, None, time)
+}
+
+/// Signs a request. `token` is the header for the credentials' token, if not the usual one.
+fn signed(
+    mut request: Request<Empty<Bytes>>,
+    bucket: &Bucket,
+    credentials: Credentials,
+    token: Option<&'static str>,
+    time: SystemTime,
+) -> Result<Request<Empty<Bytes>>, SigningFailed> {
     let mut settings = SigningSettings::default();
     settings.percent_encoding_mode = PercentEncodingMode::Single;
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    settings.session_token_name_override = token;
     let identity = credentials.into();
     let params = SigningParams::builder()
         .identity(&identity)
@@ -61,6 +86,7 @@ pub(super) fn signed(
         .build()?
         .into();
     let headers = request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+    let url = request.uri().to_string();
     let signable = SignableRequest::new("GET", url, headers, SignableBody::empty())?;
     let (instructions, _) = sign(signable, &params)?.into_parts();
     instructions.apply_to_request_http1x(&mut request);

@@ -1,7 +1,7 @@
 //! Development only: what surrounds the function on AWS, for its tests and benchmarks.
 //!
 //! [`lambda`] starts a program as Lambda does, behind a Runtime API. [`fault_s3`] is an S3 that
-//! misbehaves on demand. [`keyring`] and [`variables`] make what a function is deployed with, and
+//! misbehaves on demand, [`express`] a directory bucket. [`keyring`] and [`variables`] make what a function is deployed with, and
 //! [`status_file`] what a worker writes. Nothing here depends on the function's own library, so the
 //! tests of every workspace member can use it.
 //!
@@ -9,6 +9,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::missing_panics_doc, clippy::must_use_candidate)]
 
+pub mod express;
 pub mod fault_s3;
 pub mod keyring;
 pub mod lambda;

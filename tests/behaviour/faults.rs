@@ -91,7 +91,7 @@ async fn a_fault_that_may_pass_is_answered_after_three_attempts() {
         ("503",                     Act::Answer(unavailable),                              "the status store is unavailable",       "unavailable"),
         ("502 of a proxy",          Act::Answer(bad_gateway),                              "the status store is unavailable",       "unavailable"),
     ];
-    assert_complete(true, faults.iter().map(|fault| fault.3), &["slow_down", "untrusted"]);
+    assert_complete(true, faults.iter().map(|fault| fault.3), &["slow_down", "untrusted", "no_such_zone"]);
     for (fault, act, caller, kind) in faults {
         s3.always(act);
         assert_fault(&s3, &environment, fault, 3, caller, kind).await;
@@ -117,7 +117,11 @@ async fn a_fault_that_stays_is_answered_after_one_attempt() {
         ("an archived object",           "403 Forbidden",         "InvalidObjectState",           "The operation is not valid for the object's storage class",                  "the status is archived",                              "archived"),
         ("an answer nobody expects",     "418 I'm a teapot",      "Teapot",                       "short and stout",                                                            "the status store gave an unexpected answer",          "unexpected"),
     ];
-    assert_complete(false, faults.iter().map(|fault| fault.5), &["no_such_key", "too_large"]);
+    assert_complete(
+        false,
+        faults.iter().map(|fault| fault.5),
+        &["no_such_key", "too_large", "session_denied", "session_ended"],
+    );
     for (fault, status, code, message, caller, kind) in faults {
         s3.always(Act::Answer(error_document(status, code, message)));
         assert_fault(&s3, &environment, fault, 1, caller, kind).await;

@@ -7,6 +7,7 @@ mod harness;
 
 mod binary;
 mod contract;
+mod express;
 mod faults;
 mod freshness;
 mod get;

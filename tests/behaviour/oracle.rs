@@ -3,6 +3,8 @@
 //! what the SDK adds: [`SIGNED_ADDITIONS`], which are taken away before it signs, and
 //! [`UNSIGNED_ADDITIONS`].
 
+mod express;
+
 use std::collections::BTreeMap;
 
 use aws_sdk_s3::{
@@ -69,7 +71,9 @@ impl Intercept for WithoutAdditions {
     ) -> Result<(), BoxError> {
         let [(operation, _), (user_agent, _)] = SIGNED_ADDITIONS;
         let request = context.request_mut();
-        request.set_uri(request.uri().strip_suffix(operation).expect("it is still added").to_owned())?;
+        if !request.uri().ends_with("?session") {
+            request.set_uri(request.uri().strip_suffix(operation).expect("it is still added").to_owned())?;
+        }
         request.headers_mut().remove(user_agent).expect("it is still added");
         Ok(())
     }

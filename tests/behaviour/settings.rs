@@ -86,8 +86,8 @@ fn malformed_settings_are_named_without_their_value() {
         ("AWS_ENDPOINT_URL_S3", "ftp://x", "AWS_ENDPOINT_URL_S3 is not a URL such as http://localhost:9001"),
         (
             "JOBS_BUCKET",
-            "jobs--use1-az4--x-s3",
-            "JOBS_BUCKET is not a bucket or access point that can be read (no directory bucket, no multi-region access point)",
+            "arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap",
+            "JOBS_BUCKET is not a bucket or access point that can be read (no multi-region access point)",
         ),
         (
             "AWS_LAMBDA_MAX_CONCURRENCY",

@@ -176,6 +176,9 @@ class Stack:
             case "Fn::Join":
                 separator, items = argument
                 return separator.join(self._resolve(items))
+            case "Fn::Select":
+                index, items = argument
+                return self._resolve(items)[int(index)]
             case "Fn::Split":
                 separator, text = argument
                 return self._resolve(text).split(separator)

@@ -1,4 +1,4 @@
-"""The two ways to deploy, as parameters of a stack, and values for the other parameters."""
+"""The ways to deploy, as parameters of a stack, and values for the other parameters."""
 
 import pytest
 
@@ -16,4 +16,15 @@ EXISTING_BUCKET = {
     "KmsKeyArn": KMS_KEY,
 }
 
-BOTH = pytest.mark.parametrize("parameters", [NEW_BUCKET, EXISTING_BUCKET], ids=["new bucket", "existing bucket"])
+NEW_DIRECTORY_BUCKET = NEW_BUCKET | {"DirectoryBucketZone": "use1-az4"}
+EXISTING_DIRECTORY_BUCKET = {
+    "ExistingBucket": "acme-jobs--use1-az4--x-s3",
+    "ApiKeysObject": "s3://acme-config--use1-az4--x-s3/job-status/keyring.json",
+    "KmsKeyArn": KMS_KEY,
+}
+
+EVERY_WAY = pytest.mark.parametrize(
+    "parameters",
+    [NEW_BUCKET, EXISTING_BUCKET, NEW_DIRECTORY_BUCKET, EXISTING_DIRECTORY_BUCKET],
+    ids=["new bucket", "existing bucket", "new directory bucket", "existing directory bucket"],
+)

@@ -5,12 +5,12 @@ from itertools import product
 
 import pytest
 from cloudformation import Stack
-from deployments import BOTH, CERTIFICATE, NEW_BUCKET
+from deployments import EVERY_WAY, CERTIFICATE, NEW_BUCKET
 
 ROUTES = ["/paid/get/job/status", "/v1/toolkit/job/status"]
 
 
-@BOTH
+@EVERY_WAY
 def test_the_api_has_exactly_the_two_routes_and_they_lead_to_the_alias(parameters):
     stack = Stack(**parameters)
     (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
@@ -32,7 +32,7 @@ def test_the_api_has_exactly_the_two_routes_and_they_lead_to_the_alias(parameter
     assert len(stack.of_type("AWS::ApiGatewayV2::Api")) == 1 and not stack.of_type("AWS::ApiGateway::RestApi")
 
 
-@BOTH
+@EVERY_WAY
 def test_only_these_routes_of_this_api_may_invoke_the_alias(parameters):
     permissions = Stack(**parameters).of_type("AWS::Lambda::Permission").values()
     assert sorted(permissions, key=lambda p: p["SourceArn"]) == [

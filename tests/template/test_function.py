@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 from cloudformation import FUNCTIONS, TEMPLATE, Stack, source, written
-from deployments import BOTH, EXISTING_BUCKET, NEW_BUCKET
+from deployments import EVERY_WAY, EXISTING_BUCKET, NEW_BUCKET
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_both_logs_are_kept_as_long_as_asked():
     assert {name: log["RetentionInDays"] for name, log in logs.items()} == {"FunctionLog": "90", "AccessLog": "90"}
 
 
-@BOTH
+@EVERY_WAY
 def test_the_alias_moves_by_canary_and_back_when_an_alarm_rings(parameters):
     stack = Stack(**parameters)
     alias = stack.resources["StatusFunctionAliaslive"]
@@ -132,6 +132,8 @@ def test_a_versions_description_never_outgrows_lambdas_limit(function):
 
     def longest(found):
         parameter = parameters[found[1]]
+        if found[1] == "DirectoryBucketZone":
+            return ""  # it is empty or ExistingBucket is, which may be longer
         values = parameter.get("AllowedValues") or [parameter.get("MaxValue") or "x" * parameter["MaxLength"]]
         return max(map(str, values), key=len)
 

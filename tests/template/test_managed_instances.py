@@ -4,13 +4,13 @@ import json
 
 import pytest
 from cloudformation import NoManagedPolicies, Stack, source
-from deployments import BOTH, CAPACITY_PROVIDER, EXISTING_BUCKET, NEW_BUCKET
+from deployments import EVERY_WAY, CAPACITY_PROVIDER, EXISTING_BUCKET, NEW_BUCKET
 from samtranslator.translator.transform import transform
 
 ON = {"CapacityProviderArn": CAPACITY_PROVIDER}
 
 
-@BOTH
+@EVERY_WAY
 def test_by_default_nothing_runs_on_managed_instances(parameters):
     stack = Stack(**parameters)
     assert stack.of_type("AWS::Lambda::Function").keys() == {"StatusFunction"}
@@ -20,7 +20,7 @@ def test_by_default_nothing_runs_on_managed_instances(parameters):
     assert "credentials" not in json.dumps(api)
 
 
-@BOTH
+@EVERY_WAY
 def test_the_managed_function_is_the_function_but_for_what_its_instances_change(parameters):
     stack = Stack(**parameters, **ON)
     demand, managed = stack.properties("StatusFunction"), stack.properties("ManagedFunction")
@@ -61,7 +61,7 @@ def test_reserved_concurrency_stays_with_the_function_on_demand():
     assert "ProvisionedConcurrencyConfig" not in stack.properties("ManagedFunctionAliaslive")
 
 
-@BOTH
+@EVERY_WAY
 def test_both_routes_lead_to_the_managed_functions_alias_and_wait_until_it_is_there(parameters):
     stack = Stack(**parameters, **ON)
     (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
@@ -99,7 +99,7 @@ def test_the_gateways_role_is_made_without_waiting_for_instances_and_may_invoke_
     assert [permission["FunctionName"] for permission in permissions] == ["<StatusFunctionAliaslive>"] * 4
 
 
-@BOTH
+@EVERY_WAY
 def test_a_new_version_takes_over_by_canary_and_the_old_one_goes_with_its_environments(parameters):
     stack = Stack(**parameters, **ON)
     alias = stack.resources["ManagedFunctionAliaslive"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cloudformation import Stack
-from deployments import EXISTING_BUCKET, NEW_BUCKET, TOPIC
+from deployments import EXISTING_BUCKET, NEW_BUCKET, NEW_DIRECTORY_BUCKET, TOPIC
 from filter_pattern import FilterPattern, Unsupported
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -139,6 +139,12 @@ def test_the_dashboard_prices_the_chosen_architecture_and_memory():
     assert "* 256 / 1024 * 0.0000166667" in json.dumps(
         Stack(**NEW_BUCKET, Architecture="x86_64").properties("Dashboard")
     )
+
+
+def test_the_dashboard_prices_the_kind_of_bucket():
+    for parameters, price in ((NEW_BUCKET, "0.4"), (NEW_DIRECTORY_BUCKET, "0.03")):
+        body = json.dumps(Stack(**parameters).properties("Dashboard"))
+        assert f"FILL(gets, 0) * {price} / 1000000" in body and f"+ {price} * FILL(gets, 0) / calls" in body
 
 
 def test_the_gateways_own_429_is_told_from_the_functions():

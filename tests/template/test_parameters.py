@@ -4,7 +4,15 @@ import re
 
 import pytest
 from cloudformation import Stack, source
-from deployments import CAPACITY_PROVIDER, CERTIFICATE, EXISTING_BUCKET, KEYRING, NEW_BUCKET
+from deployments import (
+    CAPACITY_PROVIDER,
+    CERTIFICATE,
+    EXISTING_BUCKET,
+    EXISTING_DIRECTORY_BUCKET,
+    KEYRING,
+    NEW_BUCKET,
+    NEW_DIRECTORY_BUCKET,
+)
 
 TEMPLATE = source()
 PARAMETERS = TEMPLATE["Parameters"]
@@ -35,14 +43,15 @@ def test_each_parameter_is_in_exactly_one_group():
         ("ApiKeys", ["", '{"keys":[]}', '{\n"keys": []\n}'], ["acme", "[]", "s3://acme/keyring.json"]),
         (
             "ApiKeysObject",
-            ["", "s3://acme/keyring.json", "s3://acme-1/a/b_c.json"],
+            ["", "s3://acme/keyring.json", "s3://acme-1/a/b_c.json", "s3://acme--use1-az4--x-s3/keyring.json"],
             ["acme/keyring.json", "s3://acme", "s3://acme/*", "s3://Acme/k"],
         ),
         (
             "ExistingBucket",
-            ["", "acme-jobs", "acme.jobs"],
+            ["", "acme-jobs", "acme.jobs", "acme-jobs--use1-az4--x-s3"],
             ["Acme", "s3://acme", "arn:aws:s3:::acme", "a", "acme/jobs"],
         ),
+        ("DirectoryBucketZone", ["", "use1-az4", "usgw1-az1"], ["us-east-1a", "us-east-1", "use1", "USE1-AZ4"]),
         ("JobsPrefix", ["", "jobs/", "a/b/"], ["jobs", "/jobs/", "jobs//", "jo bs/", "*/"]),
         (
             "KmsKeyArn",
@@ -74,9 +83,9 @@ def test_a_pattern_accepts_what_is_meant_and_nothing_else(name, good, bad):
     assert [value for value in bad if accepts(name, value)] == []
 
 
-def test_the_rules_accept_both_ways_to_deploy():
-    assert Stack(**NEW_BUCKET).refusals() == []
-    assert Stack(**EXISTING_BUCKET).refusals() == []
+def test_the_rules_accept_every_way_to_deploy():
+    for parameters in (NEW_BUCKET, EXISTING_BUCKET, NEW_DIRECTORY_BUCKET, EXISTING_DIRECTORY_BUCKET):
+        assert Stack(**parameters).refusals() == []
     assert (
         Stack(**NEW_BUCKET, DomainName="api.example.com", CertificateArn=CERTIFICATE, BasePath="jobs").refusals() == []
     )
@@ -88,6 +97,8 @@ def test_the_rules_accept_both_ways_to_deploy():
         ({}, "exactly one of ApiKeys and ApiKeysObject"),
         ({"ApiKeys": KEYRING, "ApiKeysObject": "s3://acme/keyring.json"}, "exactly one of ApiKeys and ApiKeysObject"),
         ({"ApiKeys": KEYRING, "JobsPrefix": ""}, "needs a JobsPrefix"),
+        ({"ApiKeys": KEYRING, "JobsPrefix": "", "DirectoryBucketZone": "use1-az4"}, "needs a JobsPrefix"),
+        (NEW_DIRECTORY_BUCKET | {"ExistingBucket": "acme-jobs"}, "at most one of ExistingBucket and Directory"),
         ({"ApiKeys": KEYRING, "DomainName": "api.example.com"}, "go together"),
         ({"ApiKeys": KEYRING, "CertificateArn": CERTIFICATE}, "go together"),
         ({"ApiKeys": KEYRING, "BasePath": "jobs"}, "go together"),

@@ -1,7 +1,15 @@
 """What the function may do, statement by statement; test_stack.py tries it out."""
 
+import pytest
 from cloudformation import Stack
-from deployments import BOTH, EXISTING_BUCKET, KMS_KEY, NEW_BUCKET
+from deployments import (
+    EVERY_WAY,
+    EXISTING_BUCKET,
+    EXISTING_DIRECTORY_BUCKET,
+    KMS_KEY,
+    NEW_BUCKET,
+    NEW_DIRECTORY_BUCKET,
+)
 
 
 def test_the_role_may_read_the_created_buckets_status_files_and_write_its_log_and_traces():
@@ -25,7 +33,53 @@ def test_the_role_may_also_read_the_keyring_object_and_decrypt_with_the_customer
     ]
 
 
-@BOTH
+def test_the_role_may_only_make_sessions_to_read_the_created_directory_bucket():
+    assert statements(Stack(**NEW_DIRECTORY_BUCKET)) == [
+        sessions("ReadStatusFilesInSessions", "<JobsDirectoryBucket>"),
+        allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], "<FunctionLog.Arn>"),
+        allow("WriteTraces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"),
+    ]
+
+
+def test_the_role_may_also_make_sessions_to_read_the_keyrings_directory_bucket_and_those_need_the_key():
+    assert statements(Stack(**EXISTING_DIRECTORY_BUCKET)) == [
+        sessions("ReadStatusFilesInSessions", "acme-jobs--use1-az4--x-s3"),
+        sessions("ReadKeyringInSessions", "acme-config--use1-az4--x-s3"),
+        allow("DecryptThroughS3", "kms:Decrypt", KMS_KEY)
+        | {"Condition": {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}},
+        allow("DecryptThroughSessions", ["kms:Decrypt", "kms:GenerateDataKey"], KMS_KEY)
+        | {"Condition": {"StringEquals": {"kms:ViaService": "s3express.us-east-1.amazonaws.com"}}},
+        allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], "<FunctionLog.Arn>"),
+        allow("WriteTraces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "bucket, is_directory",
+    [
+        ("a--use1-az4--x-s3", True),
+        ("a--x-s3", True),
+        ("a--x-s3--x-s3", True),
+        ("a--x-s3-b", False),
+        ("a--use1-az4--x-s3b", False),
+        ("--x-s3a", False),
+        ("a-x-s3", False),
+        ("a", False),
+    ],
+)
+def test_a_directory_bucket_is_known_by_the_end_of_its_name(bucket, is_directory):
+    # CloudFormation refuses a template whose Select has nothing to select; the resolver raises too.
+    for key in ("keyring.json", "a/b/c.json", "a--x-s3/k.json"):
+        stack = Stack(ExistingBucket=bucket, ApiKeysObject=f"s3://{bucket}/{key}")
+        assert stack.conditions["InDirectoryBucket"] is is_directory
+        assert stack.conditions["KeyringInDirectoryBucket"] is is_directory
+    assert [Stack(**NEW_BUCKET).conditions[name] for name in ("InDirectoryBucket", "KeyringInDirectoryBucket")] == [
+        False,
+        False,
+    ]
+
+
+@EVERY_WAY
 def test_the_function_has_this_role_and_nothing_is_attached_to_it_from_elsewhere(parameters):
     stack = Stack(**parameters)
     assert stack.properties("StatusFunction")["Role"] == "<StatusFunctionRole.Arn>"
@@ -45,3 +99,10 @@ def statements(stack):
 
 def allow(sid, action, resource):
     return {"Sid": sid, "Effect": "Allow", "Action": action, "Resource": resource}
+
+
+def sessions(sid, bucket):
+    """Sessions to read, for one directory bucket."""
+    arn = f"arn:aws:s3express:us-east-1:123456789012:bucket/{bucket}"
+    only = {"Condition": {"StringEquals": {"s3express:SessionMode": "ReadOnly"}}}
+    return allow(sid, "s3express:CreateSession", arn) | only

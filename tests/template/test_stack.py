@@ -17,7 +17,7 @@ import requests
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from cloudformation import PSEUDO, transformed
-from deployments import EXISTING_BUCKET, NEW_BUCKET
+from deployments import EXISTING_BUCKET, EXISTING_DIRECTORY_BUCKET, NEW_BUCKET
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse AWS")
 
@@ -77,11 +77,17 @@ class Aws:
 
     def _put_policies_again(self, role):
         # moto's CloudFormation leaves them as Python's repr, with None for NoValue; its enforcement reads JSON.
-        iam = self.client("iam")
+        for name, document in self.policies(role).items():
+            self.client("iam").put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+
+    def policies(self, role):
+        """Name → document."""
+        iam, documents = self.client("iam"), {}
         for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             document = ast.literal_eval(iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])
             document["Statement"] = [statement for statement in document["Statement"] if statement]
-            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+            documents[name] = document
+        return documents
 
 
 @pytest.fixture
@@ -136,6 +142,17 @@ def test_a_stack_with_an_existing_bucket_is_created_and_makes_no_other(aws):
         "STALLED_AFTER_SECONDS": 0,
         "API_KEYS": "s3://acme-config/job-status/keyring.json",
     }
+
+
+def test_a_stack_with_an_existing_directory_bucket_is_created_with_a_role_for_its_sessions(aws):
+    made = aws.deploy(EXISTING_DIRECTORY_BUCKET)
+    assert made["Bucket"] == "acme-jobs--use1-az4--x-s3"
+    role = aws.client("lambda").get_function_configuration(FunctionName=made["Function"])["Role"].split("/")[-1]
+    (document,) = aws.policies(role).values()
+    assert [statement["Resource"] for statement in document["Statement"] if "s3express:CreateSession" in statement["Action"]] == [
+        "arn:aws:s3express:us-east-1:123456789012:bucket/acme-jobs--use1-az4--x-s3",
+        "arn:aws:s3express:us-east-1:123456789012:bucket/acme-config--use1-az4--x-s3",
+    ]
 
 
 def test_the_function_reads_a_job_and_is_told_404_for_a_missing_one(aws):

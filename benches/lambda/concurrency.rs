@@ -1,4 +1,4 @@
-//! Many polls at once in one environment, as on Lambda Managed Instances. S3 answers after 15 ms, so
+//! Many polls at once in one environment, as on Lambda Managed Instances. S3 answers after a while, so
 //! that an environment mostly waits, and every answer is checked to be about its job.
 
 use std::{
@@ -8,6 +8,7 @@ use std::{
 
 use local::samples::DONE;
 use testbed::{
+    express::{DIRECTORY_BUCKET, Express},
     fault_s3::{Act, FaultS3, job_id, object},
     lambda::Function,
 };
@@ -21,29 +22,65 @@ use crate::{
     samples::Samples,
 };
 
-const S3_TIME: Duration = Duration::from_millis(15);
+/// Where status files are.
+#[derive(Clone, Copy, PartialEq)]
+enum Class {
+    Standard,
+    Express,
+}
 
-/// Measures every number of callers and prints the table.
+impl Class {
+    /// What S3 takes to answer.
+    const fn time(self) -> Duration {
+        Duration::from_millis(match self {
+            Self::Standard => 15,
+            Self::Express => 4,
+        })
+    }
+
+    /// An S3 that has a status file for every job, and what a function needs to read from it.
+    async fn serve(self) -> (FaultS3, &'static str) {
+        let status = |head: &str| {
+            let job_id = job_id(head);
+            object(format!(r#"{{"job_status":"done","job_id":"{job_id}","text":"{:900}"}}"#, ""))
+        };
+        match self {
+            Self::Standard => {
+                let server = FaultS3::start().await;
+                server.always_by(move |head| Act::Late(self.time(), status(head)));
+                (server, "jobs")
+            }
+            Self::Express => {
+                let express = Express::start().await;
+                express.hold(status);
+                express.take(self.time());
+                (express.server, DIRECTORY_BUCKET)
+            }
+        }
+    }
+}
+
+/// Measures every number of callers and prints the tables.
 pub async fn measure_all(short: bool) {
-    println!("\nMany polls at once in one environment, S3 answers after {} ms:\n", S3_TIME.as_millis());
-    println!("| at once | runtime | polls/s | of the ceiling | p50 | p90 | p99 | CPU a poll | peak RSS |");
-    println!("|--:|---|--:|--:|--:|--:|--:|--:|--:|");
     let rounds = if short { 40 } else { 300 };
-    measure(1, 1, rounds).await;
-    for calls in [1, 8, 64, 256, 512] {
-        measure(calls, calls.max(2), rounds).await;
+    for (class, name) in [(Class::Standard, "S3"), (Class::Express, "S3 Express One Zone")] {
+        println!("\nMany polls at once in one environment, {name} answers after {} ms:\n", class.time().as_millis());
+        println!("| at once | runtime | polls/s | of the ceiling | p50 | p90 | p99 | billed | CPU a poll | peak RSS |");
+        println!("|--:|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+        measure(class, 1, 1, rounds).await;
+        let calls: &[u32] = if class == Class::Standard { &[1, 8, 64, 256, 512] } else { &[1, 8, 64] };
+        for calls in calls {
+            measure(class, *calls, (*calls).max(2), rounds).await;
+        }
     }
 }
 
 /// Prints a row: `calls` callers, each of which polls again as soon as it is answered, and an
 /// environment that is sent up to `limit` invocations at a time.
-async fn measure(calls: u32, limit: u32, rounds: u32) {
-    let server = FaultS3::start().await;
-    server.always_by(|head| {
-        let job_id = job_id(head);
-        Act::Late(S3_TIME, object(format!(r#"{{"job_status":"done","job_id":"{job_id}","text":"{:900}"}}"#, "")))
-    });
+async fn measure(class: Class, calls: u32, limit: u32, rounds: u32) {
+    let (server, bucket) = class.serve().await;
     let mut variables = S3::of(server).variables();
+    variables.insert("JOBS_BUCKET", bucket.into());
     variables.insert("AWS_LAMBDA_MAX_CONCURRENCY", limit.to_string());
     let function = Arc::new(Function::start(Program::Ours.command(), &variables).await);
     poll(&function, calls, 5).await;
@@ -53,12 +90,13 @@ async fn measure(calls: u32, limit: u32, rounds: u32) {
     let (cpu, elapsed) = (cpu(function.pid()) - before, started.elapsed());
     let rate = f64::from(calls * rounds) / elapsed.as_secs_f64();
     println!(
-        "| {calls} | {} | {rate:.0} | {:.0} % | {:.1} ms | {:.1} ms | {:.1} ms | {:.3} ms | {:.1} MB |",
+        "| {calls} | {} | {rate:.0} | {:.0} % | {:.1} ms | {:.1} ms | {:.1} ms | {:.1} ms | {:.3} ms | {:.1} MB |",
         if limit > 1 { "threads" } else { "one thread" },
-        rate * S3_TIME.as_secs_f64() / f64::from(calls) * 100.0,
+        rate * class.time().as_secs_f64() / f64::from(calls) * 100.0,
         took.percentile(50),
         took.percentile(90),
         took.percentile(99),
+        took.0.iter().map(|took| took.ceil()).sum::<f64>() / took.0.len() as f64, // Lambda bills begun milliseconds
         cpu.as_secs_f64() * 1e3 / f64::from(calls * rounds),
         peak_rss(function.pid()),
     );

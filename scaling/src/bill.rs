@@ -201,7 +201,7 @@ pub fn cheaper() -> Table {
         ("with `Tracing=PassThrough`", HTTP_API),
         ("and a load balancer", LOAD_BALANCER),
         ("and managed instances", LOAD_BALANCER_MANAGED),
-        ("and S3 Express One Zone", Setup { express: true, ..LOAD_BALANCER_MANAGED }),
+        ("and S3 Express One Zone, as a bucket name", Setup { express: true, ..LOAD_BALANCER_MANAGED }),
     ] {
         table.row(step, rates.map(|rate| number(Bill::monthly(setup, rate).total())));
     }

@@ -94,7 +94,7 @@ pub fn length(path: &Path) -> Option<u64> {
 /// Reads a file whole and has the function's own check judge it.
 pub fn read(path: &Path) -> Reading {
     match read_unchanged(path) {
-        Ok(Some((bytes, stamp))) => match StatusFile::check(bytes, None) {
+        Ok(Some((bytes, stamp))) => match StatusFile::check(bytes) {
             Ok(file) => {
                 let bytes = file.text.into_bytes();
                 Reading::Whole(Content { sha256: Sha256::digest(&bytes).into(), bytes, stamp })

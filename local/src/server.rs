@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::{Options, directory::Files, http, page::Page, s3, samples};
+use crate::{Options, directory::Files, http, page::Page, s3, samples, watched};
 
 /// Where the S3 server listens unless it is told.
 const S3_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
@@ -101,12 +101,18 @@ impl Server {
         &self.url
     }
 
-    /// Serves until `stop` is ready.
+    /// Serves until `stop` is ready. Among the samples there is then a job that lives.
     ///
     /// # Errors
     /// Connections can't be accepted any more.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        http::serve(self.listener, self.endpoint, Page::new(&self.api_key), stop).await
+        let serving = http::serve(self.listener, self.endpoint, Page::new(&self.api_key), stop);
+        let Jobs::Samples { directory, .. } = &self.jobs else { return serving.await };
+        tokio::select! {
+            biased; // the job is there before the first request is
+            never = watched::work(directory) => match never {},
+            served = serving => served,
+        }
     }
 }
 
@@ -208,6 +214,8 @@ impl fmt::Display for Server {
         }
         writeln!(f, "  API key   {api_key}\n  stop      Ctrl-C\n")?;
         if let Jobs::Samples { .. } = &self.jobs {
+            writeln!(f, "# a job that lives: watch it to its end")?;
+            writeln!(f, "JOBS_API_KEY={} cargo jobs wait --url {url} {}", quoted(api_key), watched::WATCHED)?;
             for (what, job_id) in [
                 ("done", samples::DONE),
                 ("running: ask again after retry-after seconds", samples::RUNNING),

@@ -1,7 +1,7 @@
 //! `cargo local`: the endpoint over plain HTTP.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     net::SocketAddr,
     path::Path,
     time::{Duration, SystemTime},
@@ -11,12 +11,15 @@ use clap::{CommandFactory, Parser};
 use local::{
     Options, Server,
     samples::{DONE, LARGE, RUNNING, UNKNOWN},
+    watched::{self, PERIOD, WATCHED},
 };
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::oneshot,
     task::JoinHandle,
+    time::{Instant, timeout_at},
 };
 
 struct Running {
@@ -168,6 +171,74 @@ fn the_help_is_plain_text() {
 
 fn list(directory: &Path) -> Vec<String> {
     std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_job_that_lives_is_the_first_to_be_offered_and_is_there_from_the_first_request() {
+    let local = start(&[]).await;
+    let pasted = local.printed.lines().find(|line| !line.starts_with([' ', '#']) && line.contains(WATCHED)).unwrap();
+    assert_eq!(pasted, format!("JOBS_API_KEY='demo-key' cargo jobs wait --url {} {WATCHED}", local.url));
+    assert!(local.printed.find(pasted) < local.printed.find("curl"), "{}", local.printed);
+    let queued = poll(&local.url, WATCHED).await;
+    assert!(queued.contains(&format!(r#""response":{},"#, watched::status_file(0))), "{queued}");
+
+    let jobs = tempfile::tempdir().unwrap();
+    let without = start(&["--jobs", jobs.path().to_str().unwrap()]).await;
+    assert!(!without.printed.contains(WATCHED), "{}", without.printed);
+    assert!(poll(&without.url, WATCHED).await.starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn the_job_that_lives_goes_from_queued_through_running_to_done() {
+    let schema = serde_json::from_str(include_str!("../../status.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let mut states: Vec<String> = Vec::new();
+    for second in 0..PERIOD {
+        let file: Value = serde_json::from_str(&watched::status_file(second)).unwrap();
+        assert!(schema.is_valid(&file), "{file}");
+        assert_eq!(file["job_id"], WATCHED);
+        let state =
+            format!("{} {}", file["job_status"].as_str().unwrap(), file["progress"].as_str().unwrap_or_default());
+        if states.last() != Some(&state) {
+            states.push(state);
+        }
+    }
+    assert_eq!(
+        states,
+        [
+            "queued ",
+            "running 0 %",
+            "running 8 %",
+            "running 16 %",
+            "running 25 %",
+            "running 33 %",
+            "running 41 %",
+            "running 50 %",
+            "running 58 %",
+            "running 66 %",
+            "running 75 %",
+            "running 83 %",
+            "running 91 %",
+            "done "
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_job_that_lives_begins_anew_when_it_is_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let (bucket, began) = (directory.path().join("jobs"), Instant::now());
+    fs::create_dir(&bucket).unwrap();
+    let mut work = std::pin::pin!(watched::work(&bucket));
+    for second in 0..PERIOD + 7 {
+        // In the middle of this second.
+        let middle = began + Duration::from_millis(1000 * second + 500);
+        timeout_at(middle, &mut work).await.unwrap_err();
+        let written = fs::read_to_string(bucket.join(format!("{WATCHED}.json"))).unwrap();
+        assert_eq!(written, watched::status_file(second % PERIOD), "after {second} s");
+    }
+    assert_eq!(list(&bucket), [format!("{WATCHED}.json")]);
+    assert_eq!(list(directory.path()), ["jobs"]);
 }
 
 #[tokio::test]

@@ -25,7 +25,8 @@ impl JobId {
     pub const NIL: Self = Self(Uuid::nil());
 
     /// The id, if `text` is a UUID in the 8-4-4-4-12 form, letters in any case.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         const HYPHENATED: usize = 36; // the other forms that `uuid` reads are longer or shorter
         (text.len() == HYPHENATED).then(|| Uuid::try_parse(text).ok()).flatten().map(Self)
     }

@@ -9,7 +9,7 @@ use std::{
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{failure::Failure, keys::Keys, publish::Publish};
+use crate::{check::Check, failure::Failure, keys::Keys, publish::Publish, wait};
 
 /// The companion of the job-status endpoint
 ///
@@ -26,6 +26,9 @@ pub struct Jobs {
 pub enum Verb {
     Keys(Keys),
     Publish(Publish),
+    Wait(wait::Wait),
+    Status(wait::Once),
+    Check(Check),
     /// Prints the completions for a shell, to be put where the shell looks for them
     Completions {
         shell: Shell,

@@ -37,6 +37,31 @@ impl Failure {
             .advise("see the errors above; the next start compares them with the bucket and sends them")
     }
 
+    /// 3: a job is not over, in time.
+    pub fn out_of_time(what: impl Into<String>) -> Self {
+        Self { code: 3, what: what.into(), advice: None }
+    }
+
+    /// 4: there is no such job.
+    pub fn not_found(what: impl Into<String>) -> Self {
+        Self { code: 4, what: what.into(), advice: None }
+    }
+
+    /// 5: the API key is refused.
+    pub fn refused(what: impl Into<String>) -> Self {
+        Self { code: 5, what: what.into(), advice: None }
+    }
+
+    /// 6: the endpoint did not say what it was asked.
+    pub fn unanswered(what: impl Into<String>) -> Self {
+        Self { code: 6, what: what.into(), advice: None }
+    }
+
+    /// 7: nobody works on the job.
+    pub fn stalled(what: impl Into<String>) -> Self {
+        Self { code: 7, what: what.into(), advice: None }
+    }
+
     /// Stdout is gone, or full.
     #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
     pub fn printing(error: io::Error) -> Self {

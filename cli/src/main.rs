@@ -7,11 +7,14 @@
 
 #![allow(clippy::doc_markdown)] // the comments of arguments are what --help prints
 
+mod check;
 mod command;
+mod endpoint;
 mod failure;
 mod keys;
 mod publish;
 mod s3;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -23,6 +26,9 @@ async fn main() -> ExitCode {
     let outcome = match Jobs::parse().verb {
         Verb::Keys(keys) => keys::run(keys).await,
         Verb::Publish(publish) => publish::run(publish).await,
+        Verb::Check(check) => check::run(check).await,
+        Verb::Wait(wait) => wait::run(wait).await,
+        Verb::Status(once) => wait::once(once).await,
         Verb::Completions { shell } => command::completions(shell),
         Verb::Man { dir } => command::man(dir.as_deref()),
     };

@@ -1,0 +1,179 @@
+//! What one poll says of a job: its status file as the worker wrote it, and what the headers add.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use crate::endpoint::Reply;
+
+/// How far nested values are indented, in levels. Status files may be nested to any depth.
+const DEEPEST: usize = 32;
+/// Letters of a worker's text that are shown in a line.
+const LONGEST_LINE: usize = 200;
+
+/// A job's status.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// The status file, byte for byte.
+    file: Box<RawValue>,
+    /// Its `job_status`; empty if that is no text.
+    state: String,
+    /// Its `progress`, if it has one that fits into a line.
+    progress: Option<String>,
+    /// When the worker last wrote it, by this machine's clock.
+    pub written: Option<Instant>,
+    /// For how long nobody has worked on the job, if the endpoint says so.
+    pub stalled: Option<Duration>,
+    /// When to ask again.
+    pub retry_after: Option<Duration>,
+}
+
+/// What has become of the job.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Unfinished,
+    Done,
+    /// With what the result says about it.
+    Failed(Option<String>),
+    /// A state of the worker's own. It is final: the endpoint does not say when to ask again.
+    Other,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    response: Box<RawValue>,
+}
+
+type Members<'a> = BTreeMap<String, &'a RawValue>;
+
+impl Status {
+    /// Reads a 200; `None` if it is not the endpoint's.
+    pub fn of(reply: &Reply) -> Option<Self> {
+        let file = serde_json::from_slice::<Envelope>(&reply.body).ok()?.response;
+        let members: Members<'_> = serde_json::from_str(file.get()).ok()?;
+        let state = members.get("job_status").and_then(|state| text(state)).unwrap_or_default();
+        let progress = members.get("progress").and_then(|progress| line(progress));
+        Some(Self { state, progress, file, written: None, stalled: None, retry_after: None }.at(reply))
+    }
+
+    /// The same file with the headers of a newer answer.
+    pub fn at(self, reply: &Reply) -> Self {
+        Self {
+            written: written(reply),
+            stalled: reply.seconds("x-job-stalled"),
+            retry_after: reply.seconds("retry-after"),
+            ..self
+        }
+    }
+
+    /// What has become of the job. Whether a job went well is a question for its result too: some
+    /// workers write `done` with the code of a failure.
+    pub fn outcome(&self) -> Outcome {
+        let members: Members<'_> = serde_json::from_str(self.file.get()).unwrap_or_default();
+        let result: Members<'_> =
+            members.get("response").and_then(|result| serde_json::from_str(result.get()).ok()).unwrap_or_default();
+        let code = result.get("code").map_or("null", |code| code.get());
+        let went_well = code == "null" || code.parse() == Ok(200.0);
+        match self.state.as_str() {
+            "queued" | "running" | "submitted" => Outcome::Unfinished,
+            "done" if went_well => Outcome::Done,
+            "done" | "failed" => Outcome::Failed(result.get("message").and_then(|message| line(message))),
+            _ => Outcome::Other,
+        }
+    }
+
+    /// The status file as it is.
+    pub fn file(&self) -> &str {
+        self.file.get()
+    }
+
+    /// The status file, indented for people. Values, their order and their spelling stay as they are.
+    pub fn indented(&self) -> String {
+        let (mut text, mut depth, mut quoted, mut escaped) = (String::new(), 0_usize, false, false);
+        let new_line = |text: &mut String, depth: usize| {
+            text.push('\n');
+            text.push_str(&"  ".repeat(depth.min(DEEPEST)));
+        };
+        for letter in self.file.get().chars() {
+            if quoted {
+                text.push(letter);
+                quoted = escaped || letter != '"';
+                escaped = letter == '\\' && !escaped;
+                continue;
+            }
+            match letter {
+                ' ' | '\t' | '\n' | '\r' => {}
+                '{' | '[' => {
+                    text.push(letter);
+                    depth += 1;
+                    new_line(&mut text, depth);
+                }
+                '}' | ']' => {
+                    depth -= 1;
+                    let written = text.trim_end().len();
+                    if text[..written].ends_with(['{', '[']) {
+                        text.truncate(written);
+                    } else {
+                        new_line(&mut text, depth);
+                    }
+                    text.push(letter);
+                }
+                ',' => {
+                    text.push(letter);
+                    new_line(&mut text, depth);
+                }
+                ':' => text.push_str(": "),
+                _ => {
+                    quoted = letter == '"';
+                    text.push(letter);
+                }
+            }
+        }
+        text
+    }
+}
+
+/// The state, and what the worker says of its progress.
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.state.is_empty() { "no state" } else { &self.state })?;
+        if let Some(progress) = &self.progress {
+            write!(f, " ({progress})")?;
+        }
+        if let Some(stalled) = self.stalled {
+            write!(f, ", stalled: its worker has written nothing for {}", whole_seconds(stalled))?;
+        }
+        Ok(())
+    }
+}
+
+/// A duration for people, such as `1m 5s`.
+pub fn whole_seconds(duration: Duration) -> humantime::FormattedDuration {
+    humantime::format_duration(Duration::from_secs(duration.as_secs()))
+}
+
+/// When the file was written. The endpoint's `date` tells its age, so the clock of this machine need
+/// not be right.
+fn written(reply: &Reply) -> Option<Instant> {
+    let time = |name| reply.header(name).and_then(|value| httpdate::parse_http_date(value).ok());
+    let now = time("date").unwrap_or_else(SystemTime::now);
+    let age = now.duration_since(time("last-modified")?).unwrap_or_default();
+    Instant::now().checked_sub(age)
+}
+
+/// What a raw value says if it is a string.
+fn text(raw: &RawValue) -> Option<String> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// A string or a number that fits into a line, without what could move a terminal's cursor.
+fn line(raw: &RawValue) -> Option<String> {
+    let text = text(raw).or_else(|| raw.get().parse::<f64>().is_ok().then(|| raw.get().to_owned()))?;
+    Some(text.chars().filter(|letter| !letter.is_control()).take(LONGEST_LINE).collect())
+}

@@ -1,0 +1,235 @@
+//! `jobs wait`.
+
+use std::{fs, process::Stdio};
+
+use testbed::fault_s3::Act;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::harness::{JOB, KEY, answer, asked, bytes, end, found, jobs, local, run, scripted};
+
+const SOON: &str = "retry-after: 0\r\n";
+const DONE: &str = r#"{"job_status":"done","response":{"code":200,"message":"success"}}"#;
+const RUNNING: &str = r#"{"job_status":"running"}"#;
+
+#[tokio::test]
+async fn a_job_is_followed_to_its_end_by_conditional_gets() {
+    let server = scripted([
+        found("etag: W/\"1\"\r\nretry-after: 0\r\n", r#"{"job_status":"queued"}"#),
+        answer(304, "etag: W/\"1\"\r\nretry-after: 0\r\n", ""),
+        found("etag: W/\"2\"\r\nretry-after: 0\r\n", r#"{"job_status":"running","progress":"50 %"}"#),
+        found("etag: W/\"3\"\r\n", DONE),
+    ])
+    .await;
+    let ended = run(&server, &["wait", JOB, "--json"]).await;
+    assert_eq!((ended.code, ended.stdout), (0, format!("{DONE}\n")));
+    assert_eq!(ended.stderr, "queued, next poll in 0s\nrunning (50 %), next poll in 0s\n");
+    let requests = server.take_requests();
+    let known: Vec<_> =
+        requests.iter().map(|head| head.lines().find_map(|line| line.strip_prefix("if-none-match: "))).collect();
+    assert_eq!(known, [None, Some("W/\"1\""), Some("W/\"1\""), Some("W/\"2\"")]);
+    for head in requests {
+        assert!(head.starts_with(&format!("GET /v1/toolkit/job/status?job_id={JOB} HTTP/1.1\r\n")), "{head}");
+        assert!(head.contains(&format!("\r\nx-api-key: {KEY}\r\n")), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn the_endpoint_itself_is_followed_while_a_worker_writes() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join(format!("{JOB}.json"));
+    fs::write(&file, RUNNING).unwrap();
+    let url = local(&["--jobs", directory.path().to_str().unwrap()]).await;
+    let mut command = jobs(&url, &["wait", JOB, "--json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap().unwrap();
+    assert!(line.starts_with("running") && line.contains("next poll in"), "{line}");
+    fs::write(&file, DONE).unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{DONE}\n"));
+}
+
+#[tokio::test]
+async fn the_final_status_is_indented_for_people_and_left_alone_for_programs() {
+    let file = r#"{ "job_status":"done",  "n":1.0000000000000000000001, "a":{},"b":[ ],"s":"{\"x\": [1,2] }\\","response":[{"z":null,"é":1e400}]}"#;
+    let indented = r#"{
+  "job_status": "done",
+  "n": 1.0000000000000000000001,
+  "a": {},
+  "b": [],
+  "s": "{\"x\": [1,2] }\\",
+  "response": [
+    {
+      "z": null,
+      "é": 1e400
+    }
+  ]
+}
+"#;
+    let server = scripted([found("", file)]).await;
+    assert_eq!(run(&server, &["wait", JOB]).await.stdout, indented);
+    assert_eq!(run(&server, &["wait", JOB, "--json"]).await.stdout, format!("{file}\n"));
+}
+
+#[tokio::test]
+async fn the_exit_code_says_how_the_job_ended() {
+    for (file, code, message) in [
+        (r#"{"job_status":"done"}"#, 0, ""),
+        (r#"{"job_status":"done","response":null}"#, 0, ""),
+        (r#"{"job_status":"done","response":{"code":null}}"#, 0, ""),
+        (r#"{"job_status":"done","response":{"code":200.0}}"#, 0, ""),
+        (r#"{"job_status":"done","response":"text"}"#, 0, ""),
+        (r#"{"job_status":"failed"}"#, 1, "the job failed"),
+        (
+            r#"{"job_status":"failed","response":{"code":200,"message":"no\u001b[31m audio"}}"#,
+            1,
+            "the job failed: no[31m audio",
+        ),
+        (r#"{"job_status":"done","response":{"code":500,"message":"no audio"}}"#, 1, "the job failed: no audio"),
+        (r#"{"job_status":"done","response":{"code":"200"}}"#, 1, "the job failed"),
+        (r#"{"job_status":"paused"}"#, 1, "the job ended in a state of its worker's own: paused"),
+        (r#"{"job_status":7}"#, 1, "the job ended in a state of its worker's own: no state"),
+    ] {
+        let server = scripted([found("", file)]).await;
+        let ended = run(&server, &["wait", JOB, "--json"]).await;
+        let said = if message.is_empty() { String::new() } else { format!("jobs: {message}\n") };
+        assert_eq!((ended.code, ended.stderr, ended.stdout), (code, said, format!("{file}\n")));
+    }
+}
+
+#[tokio::test]
+async fn lost_connections_429_and_5xx_are_survived() {
+    let half = bytes(200, "", "{\"endpoint\":", 1000);
+    let server = scripted([
+        Act::Reset(vec![]),
+        Act::Close(half),
+        answer(429, SOON, r#"{"message":"Too Many Requests"}"#),
+        answer(503, SOON, r#"{"message":"Service Unavailable"}"#),
+        found("", DONE),
+    ])
+    .await;
+    let ended = run(&server, &["wait", JOB]).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    for said in [
+        "no status (error sending request",
+        "no status (HTTP 429: Too Many Requests)",
+        "no status (HTTP 503: Service Unavailable)",
+    ] {
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn five_failures_are_enough_as_long_as_nothing_else_was_answered() {
+    let failed = || answer(500, SOON, r#"{"error":"Failed to retrieve job status: internal error","code":500}"#);
+    let server = scripted([failed()]).await;
+    let ended = run(&server, &["wait", JOB]).await;
+    assert_eq!((ended.code, asked(&server).len()), (6, 5), "{ended:?}");
+    assert!(ended.stderr.contains("no status after 5 polls: HTTP 500: Failed to retrieve job status: internal error"));
+
+    let failures = std::iter::repeat_with(failed).take(9);
+    let server = scripted([found(SOON, RUNNING)].into_iter().chain(failures).chain([found("", DONE)])).await;
+    assert_eq!(run(&server, &["wait", JOB]).await.code, 0);
+}
+
+#[tokio::test]
+async fn a_wait_that_would_end_too_late_is_not_begun() {
+    for headers in ["retry-after: 3600\r\n", "retry-after: 18446744073709551615\r\n"] {
+        for act in [found(headers, RUNNING), answer(429, headers, "{}")] {
+            let server = scripted([act]).await;
+            let ended = run(&server, &["wait", JOB, "--timeout", "10m"]).await;
+            assert_eq!((ended.code, ended.stdout.as_str(), asked(&server).len()), (3, "", 1), "{ended:?}");
+            assert!(ended.stderr.contains("the job is not over in time"), "{ended:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_is_not_written_down_yet_is_waited_for_a_little() {
+    let unknown = |headers: &str| answer(404, headers, &format!(r#"{{"error":"Job not found","job_id":"{JOB}"}}"#));
+    let server = scripted([unknown(SOON), unknown(SOON), found("", DONE)]).await;
+    assert_eq!(run(&server, &["wait", JOB]).await.code, 0);
+    let server = scripted([unknown("retry-after: 11\r\n")]).await;
+    let ended = run(&server, &["wait", JOB]).await;
+    assert_eq!((ended.code, asked(&server).len()), (4, 1), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_refused_is_not_tried_again() {
+    for (status, body) in [(401, r#"{"error":"Unauthorized: …","code":401}"#), (403, r#"{"message":"Forbidden"}"#)] {
+        let server = scripted([answer(status, "", body)]).await;
+        let ended = run(&server, &["wait", JOB]).await;
+        assert_eq!((ended.code, asked(&server).len()), (5, 1), "{ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stalled_job_is_shown_and_given_up_if_that_is_asked_for() {
+    let stalled = || found("retry-after: 0\r\nx-job-stalled: 600\r\n", RUNNING);
+    let server = scripted([stalled(), found("", DONE)]).await;
+    let ended = run(&server, &["wait", JOB]).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.stderr, "running, stalled: its worker has written nothing for 10m, next poll in 0s\n");
+
+    let ended = run(&scripted([stalled()]).await, &["wait", JOB, "--fail-stalled", "--json"]).await;
+    assert_eq!((ended.code, ended.stdout), (7, format!("{RUNNING}\n")));
+}
+
+#[tokio::test]
+async fn the_age_counts_from_the_workers_write_by_the_clock_of_the_endpoint() {
+    let hours =
+        "date: Wed, 25 Nov 2020 12:00:00 GMT\r\nlast-modified: Wed, 25 Nov 2020 10:00:00 GMT\r\nretry-after: 0\r\n";
+    let server = scripted([found(hours, RUNNING), found("", DONE)]).await;
+    let ended = run(&server, &["wait", JOB]).await;
+    assert!(ended.stderr.starts_with("running, written 2h"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_deployment_from_before_get_is_asked_by_post() {
+    for (status, body) in [
+        (404, r#"{"message":"Not Found"}"#),
+        (405, r#"{"error":"Method not allowed: use POST","code":405}"#),
+        (403, r#"{"message":"Missing Authentication Token"}"#),
+    ] {
+        let server = scripted([answer(status, "", body), found(SOON, RUNNING), found("", DONE)]).await;
+        let ended = run(&server, &["wait", JOB]).await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+        let asked = asked(&server);
+        assert!(asked[0].starts_with("GET ") && asked[1] == "POST /v1/toolkit/job/status HTTP/1.1", "{asked:?}");
+        assert!(asked[2].ends_with("POST /v1/toolkit/job/status HTTP/1.1"), "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_the_endpoints_is_told_apart() {
+    for (act, why) in [
+        (answer(404, "", r#"{"message":"Not Found"}"#), "HTTP 404: Not Found"),
+        (answer(404, "", r#"{"error":"Not found","code":404}"#), "HTTP 404: Not found"),
+        (
+            answer(301, "location: https://elsewhere.example.com/\r\n", ""),
+            "the answer leads to https://elsewhere.example.com/",
+        ),
+        (answer(200, "", "<html>Welcome</html>"), "something else answers"),
+        (answer(200, "", "{}"), "something else answers"),
+    ] {
+        let ended = run(&scripted([act]).await, &["wait", JOB]).await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (2, ""), "{ended:?}");
+        assert!(ended.stderr.contains(&format!("is no job-status endpoint ({why})")), "{ended:?}");
+    }
+    let server = scripted([answer(400, "", r#"{"error":"job_id is missing: …","code":400}"#)]).await;
+    assert_eq!(run(&server, &["wait", JOB]).await.code, 2);
+}
+
+#[tokio::test]
+async fn the_exit_codes_are_the_same_in_the_help_and_in_the_docs() {
+    let help = end(jobs("http://x", &["wait", "--help"])).await.stdout;
+    let (_, codes) = help.split_once("Exit codes:\n").unwrap();
+    let documented: Vec<_> = include_str!("../../../docs/clients.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "))
+        .filter(|(code, _)| code.parse::<u8>().is_ok())
+        .map(|(code, meaning)| format!("  {code}  {meaning}"))
+        .collect();
+    assert_eq!(documented, codes.trim_end().lines().collect::<Vec<_>>());
+}

@@ -80,6 +80,10 @@ def is_answered(output, walk):
     holds(json.loads(output[output.index("{") :])["response"]["job_status"] == "done", "the job is not done")
 
 
+def is_waited_for(output, walk):
+    holds(json.loads(output[output.index("{") :])["job_status"] == "done", "the job is not done")
+
+
 def is_a_status_file(output, walk):
     stored = walk.aws("s3").get_object(Bucket="my-jobs", Key=f"jobs/{JOB}.json")
     holds(stored["ContentType"] == "application/json", "its content type is not application/json")
@@ -122,6 +126,7 @@ PAGES = {
         "cargo local ": Serve(shows_its_address),
         "cargo test ": Run(),
         "curl -": Run(is_answered),
+        "JOBS_API_KEY=demo-key cargo jobs wait": Run(is_waited_for),
         "aws s3 cp status.json": Run(is_a_status_file, on_aws=True),
         "while sleep 1; do aws s3 sync": Serve(is_synchronised, on_aws=True),
         "key=$(openssl rand -hex 32)": Run(is_of_256_bits),
@@ -132,6 +137,7 @@ PAGES = {
         "sam deploy --parameter-overrides": Run(sends(ApiKeys=FILES["keyring.json"]), on_aws=True, answer="n"),
         "sam deploy": Run(sends(ApiKeysObject="s3://acme-config/keyring.json"), on_aws=True, answer="n"),
         "curl …": NotRun("there is no stack to ask"),
+        "cargo jobs check": NotRun("there is no stack to ask"),
     },
     "events/README.md": {
         "cargo local --s3-listen 0.0.0.0:9001": Serve(shows_its_address),

@@ -5,7 +5,7 @@
 //! everything else to stderr. A command that fails ends with a [`failure::Failure`], which says
 //! what to do.
 
-#![allow(clippy::doc_markdown)] // the comments of arguments are what --help prints
+#![allow(clippy::doc_markdown, rustdoc::bare_urls)] // the comments of arguments are what --help prints
 
 mod check;
 mod command;

@@ -1,6 +1,6 @@
 //! `jobs publish`: status files from a directory to S3.
 //!
-//! [`watch`] tells which files changed, [`queue`] when each is looked at, [`file`] reads one whole,
+//! [`watch`] tells which files changed, [`queue`] when each is looked at, [`mod@file`] reads one whole,
 //! [`upload`] sends it, [`publisher`] runs all of them, and [`log`] writes what the operator reads.
 //!
 //! The directory is the memory: what is not sent yet is still there, so a restart loses nothing and

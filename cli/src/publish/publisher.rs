@@ -86,7 +86,7 @@ impl Publisher {
         self.look().await;
         loop {
             self.start_due();
-            if (once || self.ending) && self.queue.pending() == 0 {
+            if (once || self.ending) && self.queue.is_idle() {
                 break;
             }
             if once && self.failures >= ONCE_FAILURES {

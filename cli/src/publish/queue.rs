@@ -28,6 +28,7 @@ pub struct Queue {
     /// What a scan found. It has time until nothing is due.
     backlog: VecDeque<Uuid>,
     working: usize,
+    ending: bool,
 }
 
 #[derive(Default)]
@@ -155,12 +156,13 @@ impl Queue {
 
     /// A job's file is broken. `true` if that is to be reported now.
     pub fn broken(&mut self, work: &Work) -> bool {
+        let ending = self.ending;
         let Some(job) = self.end(work.id) else { return false };
         job.changed = work.changed.or(job.changed);
         let now = Instant::now();
         let broken = job.broken.get_or_insert(Broken { since: now, reported: false });
         let report_at = broken.since + BROKEN;
-        if broken.reported || now < report_at {
+        if broken.reported || (now < report_at && !ending) {
             if !broken.reported {
                 self.schedule(work.id, report_at);
             }
@@ -170,20 +172,22 @@ impl Queue {
         true
     }
 
-    /// Everything is due now, for the process is about to end. Broken files are left as they are.
+    /// Everything is due now, for the process is about to end. That goes for broken files too, which
+    /// may be whole by now; one that is still broken is not waited for.
     pub fn hurry(&mut self) {
-        self.jobs.retain(|_, job| job.broken.is_none() || job.working);
+        self.ending = true;
         let now = Instant::now();
-        self.due = std::mem::take(&mut self.due)
-            .into_iter()
-            .filter(|(_, id)| self.jobs.contains_key(id))
-            .map(|(_, id)| (now, id))
-            .collect();
+        self.due = std::mem::take(&mut self.due).into_iter().map(|(_, id)| (now, id)).collect();
         for job in self.jobs.values_mut() {
             if let When::At(at) = &mut job.when {
                 *at = now;
             }
         }
+    }
+
+    /// Whether there is nothing to do, now or later.
+    pub fn is_idle(&self) -> bool {
+        self.due.is_empty() && self.backlog.is_empty() && self.working == 0
     }
 
     /// Jobs that are due some time, in the backlog or in work; broken files that wait are among them.

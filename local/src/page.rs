@@ -30,6 +30,7 @@ const HTML: &str = r#"<!doctype html>
 @media (max-width: 640px) {
   .swagger-ui table.responses-table, .swagger-ui table.responses-table :is(thead, tbody, tr, td) { display: block; max-width: 100%; }
   .swagger-ui table.responses-table thead { display: none; }
+  .swagger-ui .opblock-body { overflow-x: auto; }
   .swagger-ui :is(.markdown, .renderedMarkdown) :is(pre, code) { white-space: pre-wrap; overflow-wrap: anywhere; }
 }
 </style>

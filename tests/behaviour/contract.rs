@@ -1,9 +1,14 @@
 //! The contract with callers.
 
+use std::time::{Duration, Instant};
+
 use job_status::{DOORS, Event};
 use local::samples::{DONE, FAILED, LARGE, QUEUED, RUNNING, SUBMITTED, UNKNOWN};
 use serde_json::{Value, json};
-use testbed::keyring::{self, entry, sha256};
+use testbed::{
+    fault_s3::{Act, FaultS3, object},
+    keyring::{self, entry, sha256},
+};
 
 use crate::harness::{Deployment, Environment, GATEWAYS, REQUEST_ID, Request, Response, assert_response};
 
@@ -673,6 +678,21 @@ async fn each_request_logs_one_line_for_the_operator() {
         ]
     );
     assert_eq!(environment.logs.with("message", "request").len(), 11);
+}
+
+#[tokio::test]
+async fn the_times_on_the_log_line_are_what_the_request_and_its_read_took() {
+    let s3 = FaultS3::start().await;
+    let environment = Deployment::with_s3(s3.url()).start().await;
+    let late = Duration::from_millis(20);
+    s3.always(Act::Late(late, object("{}")));
+    let started = Instant::now();
+    assert_eq!(environment.poll(UNKNOWN).await.status, 200);
+    let microsecond = 1e-6; // they are rounded to it
+    let at_most = started.elapsed().as_secs_f64() + microsecond;
+    let line = environment.logs.request();
+    let (s3_time, run_time) = (line["s3_time"].as_f64().unwrap(), line["run_time"].as_f64().unwrap());
+    assert!(late.as_secs_f64() <= s3_time && s3_time <= run_time && run_time <= at_most, "{line}, {at_most}");
 }
 
 #[tokio::test]

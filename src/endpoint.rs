@@ -9,19 +9,19 @@ use std::{
     any::Any,
     panic::AssertUnwindSafe,
     sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use aws_smithy_async::time::SharedTimeSource;
 use futures_util::{FutureExt, TryFutureExt};
 use http::{Method, Response};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use crate::{
     call::Call,
     cause::chain,
-    encoding::{Body, encode},
+    encoding::{Body, DoesNotFit, encode, largest},
     envelope::{self, Identity},
     error::Error,
     keyring::live::{LiveKeyring, LoadError},
@@ -32,6 +32,7 @@ use crate::{
     s3::{Get, ReadStats, S3, bucket::Bucket, failure::FailureKind},
     settings::Settings,
     status_file::{State, StatusFile},
+    turns::Turns,
 };
 
 /// The routes. Each may have a stage name or a base path in front.
@@ -45,6 +46,7 @@ pub struct Endpoint {
     jobs_prefix: String,
     clock: SharedTimeSource,
     identity: Identity,
+    turns: Turns,
     has_served: AtomicBool,
 }
 
@@ -73,6 +75,7 @@ impl Endpoint {
             jobs_prefix: settings.jobs_prefix,
             clock,
             identity,
+            turns: Turns::new(settings.memory),
             has_served: AtomicBool::new(false),
         };
         endpoint.probe().await;
@@ -82,7 +85,7 @@ impl Endpoint {
     /// Reads the status file of no job. The keyring's read does not show the same: its bucket may be
     /// another, and so another host and another connection.
     async fn probe(&self) {
-        let (get, mut stats) = (self.status_file("", JobId::NIL), ReadStats::default());
+        let (get, mut stats) = (self.status_file("", JobId::NIL, MAX_STATUS_FILE), ReadStats::default());
         let read = timeout(PROBE_BUDGET, self.s3.get(&get, &mut stats)).await;
         if let Err(failure) = read.unwrap_or_else(|elapsed| Err(elapsed.into()))
             && failure.kind != FailureKind::NoSuchKey
@@ -110,7 +113,7 @@ impl Endpoint {
         let handled = timeout(budget, self.handle(call, started, &mut line).unwrap_or_else(Reply::from));
         let reply = match AssertUnwindSafe(handled).catch_unwind().await {
             Ok(Ok(reply)) => reply,
-            Ok(Err(_elapsed)) => Error::timed_out(budget, line.s3.last_failure.take()).into(),
+            Ok(Err(_elapsed)) => Error::timed_out(budget, &mut line.s3).into(),
             Err(panic) => Error::panicked(panic_message(&*panic)).into(),
         };
         line.write(reply.outcome, reply.status.as_u16(), started.elapsed(), reply.cause.as_ref());
@@ -134,23 +137,36 @@ impl Endpoint {
         let payload = Payload::parse(&call.body)?;
         line.job_id = Some(payload.job_id);
 
-        let get = self.status_file(&key.folder, payload.job_id);
-        let object =
-            self.s3.get(&get, &mut line.s3).await.map_err(|failure| Error::not_read(&payload.job_id, failure))?;
+        let (gzip, max_payload) = (call.gzip, call.max_payload);
+        let max_bytes = MAX_STATUS_FILE.min(largest(gzip, max_payload) as u64);
+        let get = self.status_file(&key.folder, payload.job_id, max_bytes);
+        let read = self.s3.get(&get, &mut line.s3).await;
+        let object = read.map_err(|failure| match line.s3.announced {
+            // Compressed, it might have been read.
+            Some(size) if failure.kind == FailureKind::TooLarge && size <= MAX_STATUS_FILE => {
+                DoesNotFit::uncompressed(size, max_payload, gzip).into()
+            }
+            _ => Error::not_read(&payload.job_id, failure),
+        })?;
         line.bytes = Some(object.bytes.len());
-        let file = StatusFile::check(object.bytes, object.last_modified)?;
 
-        let head = envelope::head(&payload);
-        let tail = envelope::tail(&self.identity, started.elapsed());
-        let body = encode(&[&head, &file.text, &tail], call.gzip, call.max_payload)?;
-        Ok(Reply::found(outcome(file.state), body, file.retry_after(now)))
+        let (head, identity, turn) = (envelope::head(&payload), self.identity, object.turn);
+        let reply = move || {
+            let file = StatusFile::check(object.bytes, object.last_modified)?;
+            let tail = envelope::tail(&identity, started.elapsed());
+            let body = encode(&[&head, &file.text, &tail], gzip, max_payload)?;
+            Ok(Reply::found(outcome(file.state), body, file.retry_after(now)))
+        };
+        let reply: Result<Reply, Error> = turn.work(reply, &mut line.s3.waited).await;
+        Ok(Reply { turn, ..reply? })
     }
 
-    fn status_file(&self, folder: &str, job_id: JobId) -> Get<'_> {
+    fn status_file(&self, folder: &str, job_id: JobId, max_bytes: u64) -> Get<'_> {
         Get {
             bucket: &self.jobs_bucket,
             key: format!("{}{folder}{job_id}.json", self.jobs_prefix),
-            max_bytes: MAX_STATUS_FILE,
+            max_bytes,
+            turns: Some(&self.turns),
             attempt_timeout: ATTEMPT_TIMEOUT,
         }
     }

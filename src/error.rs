@@ -18,7 +18,10 @@ use crate::{
     keyring::live::Stale,
     limits::THROTTLED_RETRY_AFTER_SECONDS,
     request::{BadPayload, JobId},
-    s3::failure::{Failure, FailureKind},
+    s3::{
+        ReadStats,
+        failure::{Failure, FailureKind},
+    },
     status_file::Malformed,
 };
 
@@ -100,23 +103,31 @@ impl Error {
         }
     }
 
-    /// 500: the request's time is used up. `last` is what S3 had failed with until then.
-    pub(crate) fn timed_out(budget: Duration, last: Option<Failure>) -> Self {
+    /// 500: the request's time is used up. `read` is what reading the status file has taken of it. The log names
+    /// what took most of it: S3, or this environment.
+    pub(crate) fn timed_out(budget: Duration, read: &mut ReadStats) -> Self {
         #[derive(Debug, thiserror::Error)]
-        #[error("not answered within {budget:?}")]
+        #[error("not answered within {budget:?}: {s3:.1?} for S3, {waited:.1?} waiting for a turn, {work:.1?} for the rest")]
         struct TimedOut {
             budget: Duration,
+            s3: Duration,
+            waited: Duration,
+            work: Duration,
             #[source]
             last: Option<Failure>,
         }
-        Self::failed(
-            "the request timed out",
-            Cause {
-                kind: "timed_out",
-                error: TimedOut { budget, last }.into(),
-                hint: "S3 was slow, or the function's own time was nearly used up: compare s3_time with run_time",
-            },
-        )
+        let (s3, waited) = (read.time, read.waited);
+        let work = budget.saturating_sub(s3 + waited);
+        let (kind, hint) = if s3 >= waited + work {
+            ("timed_out", "S3 was slow, or the function's own time was nearly used up: compare s3_time with run_time")
+        } else {
+            (
+                "busy",
+                "large status files took this environment's memory or CPU: give it more memory, send it fewer polls at once, or keep results elsewhere and link to them",
+            )
+        };
+        let error = TimedOut { budget, s3, waited, work, last: read.last_failure.take() }.into();
+        Self::failed("the request timed out", Cause { kind, error, hint })
     }
 
     /// 500: a defect of this program. `message` is the panic's own.
@@ -188,10 +199,10 @@ impl From<Malformed> for Error {
 
 /// 500.
 impl From<DoesNotFit> for Error {
-    fn from(DoesNotFit { size, limit, fits_compressed }: DoesNotFit) -> Self {
+    fn from(DoesNotFit { size, limit, may_fit_compressed }: DoesNotFit) -> Self {
         let size = size.map_or("more than".into(), |size| format!("{size} bytes of"));
         Self::failed(
-            if fits_compressed {
+            if may_fit_compressed {
                 "the status is too large to be sent uncompressed: send accept-encoding: gzip"
             } else {
                 "the status is too large"

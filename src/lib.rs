@@ -10,7 +10,8 @@
 //! 3. `endpoint`: the request from top to bottom. It calls the modules below in this order.
 //! 4. `keyring`: who asks? The keyring is read again when it is due, then the key is looked up.
 //! 5. `request`: what for? The payload becomes a job id.
-//! 6. `s3`: the status file is read, within its deadlines and attempts.
+//! 6. `s3`: the status file is read, within its deadlines and attempts. `turns`: a large one waits until
+//!    there is room for it.
 //! 7. `status_file`: the file is checked. Its age says how soon to poll again.
 //! 8. `envelope`: the file is spliced into the envelope.
 //! 9. `encoding`: the envelope is compressed if the caller likes, and has to fit.
@@ -42,6 +43,7 @@ mod runtime_api;
 mod s3;
 mod settings;
 mod status_file;
+mod turns;
 
 pub use call::{Call, Gzip, Invocation};
 pub use cause::chain;

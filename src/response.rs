@@ -9,6 +9,7 @@ use crate::{
     cause::Cause,
     encoding::{Body, Encoded},
     error::Error,
+    turns::Turn,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,12 +26,14 @@ pub(crate) struct Reply {
     pub(crate) retry_after: Option<u64>,
     /// What the operator reads, if something went wrong on our side.
     pub(crate) cause: Option<Cause>,
+    /// The status file's right to be in memory, for as long as the answer is. It goes with the response.
+    pub(crate) turn: Turn,
 }
 
 impl Reply {
     /// 200.
     pub(crate) fn found(outcome: &'static str, body: Encoded, retry_after: Option<u64>) -> Self {
-        Self { status: StatusCode::OK, outcome, body, allow: None, retry_after, cause: None }
+        Self { status: StatusCode::OK, outcome, body, allow: None, retry_after, cause: None, turn: Turn::default() }
     }
 
     /// Status, headers, body.
@@ -38,6 +41,7 @@ impl Reply {
         let is_compressed = matches!(self.body.body, Body::Gzip(_));
         let mut response = Response::new(self.body.body);
         *response.status_mut() = self.status;
+        response.extensions_mut().insert(self.turn);
         let optional = [
             (ALLOW, self.allow.map(HeaderValue::from_static)),
             (CONTENT_ENCODING, is_compressed.then(|| HeaderValue::from_static("gzip"))),
@@ -57,6 +61,6 @@ impl Reply {
 impl From<Error> for Reply {
     fn from(Error { status, outcome, body, allow, retry_after, cause }: Error) -> Self {
         let body = Encoded { body: Body::Text(body), negotiated: false };
-        Self { status, outcome, body, allow, retry_after, cause }
+        Self { status, outcome, body, allow, retry_after, cause, turn: Turn::default() }
     }
 }

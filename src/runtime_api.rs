@@ -124,10 +124,13 @@ impl Place {
         let invocation = invocation(&head.headers).ok_or(RuntimeApiError::NoInvocation)?;
 
         let url = format!("{}/{}", self.url, invocation.request_id);
+        let mut kept = Turn::default();
         let answer = match Event::parse(&payload) {
             Ok(event) => {
-                let answer = event.answer(&self.endpoint, invocation).await;
-                Request::post(format!("{url}/response")).body(serde_json::to_vec(&answer)?.into())
+                let (answer, turn) = event.answer(&self.endpoint, invocation).await;
+                let payload = turn.work(move || serde_json::to_vec(&answer), &mut Duration::default()).await?;
+                kept = turn; // until the payload is sent
+                Request::post(format!("{url}/response")).body(payload.into())
             }
             Err(error) => {
                 error!(

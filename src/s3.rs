@@ -18,7 +18,7 @@ pub(crate) mod trust_store;
 use std::{
     pin::pin,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use aws_sdk_s3::{
@@ -29,6 +29,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use http::{
     StatusCode, Uri,
     header::{self, HeaderName},
+    response::Parts,
 };
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Bytes, Incoming};
@@ -40,13 +41,14 @@ use hyper_util::{
 use rustls::{ClientConfig, RootCertStore};
 use tokio::{
     net::TcpStream,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tower::{BoxError, timeout::Timeout, util::BoxCloneSyncService};
 
 use crate::{
     limits::{ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, MAX_S3_ERROR, POOL_IDLE_TIMEOUT, THAW},
     s3::{bucket::Bucket, checksum::Checksum, failure::Failure, request::signed},
+    turns::{Timing, Turn, Turns},
 };
 
 /// S3, as this function reads it. Cheap to clone; all clones share one connection pool and one
@@ -67,7 +69,9 @@ pub(crate) struct Get<'a> {
     pub(crate) key: String,
     /// Larger objects are refused. If S3 says how large an object is, it is not even downloaded.
     pub(crate) max_bytes: u64,
-    /// What one attempt may take, from the request to the last byte of the body.
+    /// Who says when there is room for a large object. Without them there is room for any.
+    pub(crate) turns: Option<&'a Turns>,
+    /// What one attempt may take, from the request to the last byte of the body. Waiting for a turn does not count.
     pub(crate) attempt_timeout: Duration,
 }
 
@@ -79,6 +83,8 @@ pub(crate) struct Object {
     pub(crate) etag: Option<String>,
     /// When it was written.
     pub(crate) last_modified: Option<SystemTime>,
+    /// Its right to be in memory, for as long as it or what is made of it is there.
+    pub(crate) turn: Turn,
 }
 
 /// What a read took so far. It is filled in as things happen, so that it is there even when the
@@ -87,8 +93,12 @@ pub(crate) struct Object {
 pub(crate) struct ReadStats {
     /// Attempts begun.
     pub(crate) attempts: u32,
-    /// Time spent in them and between them.
+    /// Size that S3 announced, in bytes.
+    pub(crate) announced: Option<u64>,
+    /// Time spent in them and between them, without `waited`.
     pub(crate) time: Duration,
+    /// Time spent waiting for a turn, after the reading too.
+    pub(crate) waited: Duration,
     /// Why the last failed attempt failed.
     pub(crate) last_failure: Option<Failure>,
 }
@@ -145,18 +155,12 @@ impl S3 {
         etag: Option<&str>,
         stats: &mut ReadStats,
     ) -> Result<Option<Object>, Failure> {
-        let started = Instant::now();
         loop {
             stats.attempts += 1;
-            let mut attempt = pin!(self.attempt(get, etag));
-            let outcome = match timeout(get.attempt_timeout, &mut attempt).await {
-                Err(_elapsed) => timeout(THAW, attempt).await,
-                outcome => outcome,
-            };
-            stats.time = started.elapsed();
-            match outcome.unwrap_or_else(|elapsed| Err(elapsed.into())) {
+            match self.attempt(get, etag, stats).await {
                 Err(failure) if failure.kind.row().retried && stats.attempts < ATTEMPTS => {
                     stats.last_failure = Some(failure);
+                    let _timing = Timing::of(&mut stats.time);
                     sleep(BACKOFF.mul_f64(fastrand::f64()) * 2u32.pow(stats.attempts - 1)).await;
                 }
                 outcome => return outcome,
@@ -164,7 +168,45 @@ impl S3 {
         }
     }
 
-    async fn attempt(&self, get: &Get<'_>, etag: Option<&str>) -> Result<Option<Object>, Failure> {
+    async fn attempt(
+        &self,
+        get: &Get<'_>,
+        etag: Option<&str>,
+        stats: &mut ReadStats,
+    ) -> Result<Option<Object>, Failure> {
+        let started = Instant::now();
+        let opened = within(get.attempt_timeout, self.open(get, etag), &mut stats.time).await?;
+        let Some((head, body)) = opened else { return Ok(None) };
+        let left = get.attempt_timeout.saturating_sub(started.elapsed());
+
+        stats.announced = body.size_hint().exact();
+        let size = stats.announced.unwrap_or(get.max_bytes);
+        if size > get.max_bytes {
+            return Err(Failure::too_large(size, get.max_bytes));
+        }
+        let turn = match get.turns {
+            Some(turns) => turns.take(size, &mut stats.waited).await,
+            None => Turn::default(),
+        };
+        let bytes = within(left, collect(body, get.max_bytes), &mut stats.time).await?;
+        let verified = move || {
+            let verified = Checksum::of(&head.headers).map_or(Ok(()), |checksum| checksum.verify(&bytes));
+            verified.map(|()| (head, bytes))
+        };
+        let (head, bytes) = turn.work(verified, &mut stats.waited).await?;
+        let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
+        Ok(Some(Object {
+            bytes,
+            etag: text(header::ETAG).map(Into::into),
+            last_modified: text(header::LAST_MODIFIED)
+                .and_then(|text| DateTime::from_str(text, DateTimeFormat::HttpDate).ok())
+                .and_then(|time| SystemTime::try_from(time).ok()),
+            turn,
+        }))
+    }
+
+    /// Asks for an object; `None` if its version is `etag`.
+    async fn open(&self, get: &Get<'_>, etag: Option<&str>) -> Result<Option<(Parts, Incoming)>, Failure> {
         let credentials = self.credentials.provide_credentials().await.map_err(Failure::no_credentials)?;
         let request = signed(get.bucket, &get.key, etag, credentials, self.clock.now())?;
         let (head, body) = self.http.request(request).await?.into_parts();
@@ -176,19 +218,23 @@ impl S3 {
             let body = collect(body, MAX_S3_ERROR).await.unwrap_or_default();
             return Err(Failure::refused(head.status, &body));
         }
-        let bytes = collect(body, get.max_bytes).await?;
-        if let Some(checksum) = Checksum::of(&head.headers) {
-            checksum.verify(&bytes)?;
-        }
-        let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
-        Ok(Some(Object {
-            bytes,
-            etag: text(header::ETAG).map(Into::into),
-            last_modified: text(header::LAST_MODIFIED)
-                .and_then(|text| DateTime::from_str(text, DateTimeFormat::HttpDate).ok())
-                .and_then(|time| SystemTime::try_from(time).ok()),
-        }))
+        Ok(Some((head, body)))
     }
+}
+
+/// What a part of an attempt comes to within `limit`. `time` grows by what it takes.
+async fn within<T>(
+    limit: Duration,
+    part: impl Future<Output = Result<T, Failure>>,
+    time: &mut Duration,
+) -> Result<T, Failure> {
+    let _timing = Timing::of(time);
+    let mut part = pin!(part);
+    let outcome = match timeout(limit, &mut part).await {
+        Err(_elapsed) => timeout(THAW, part).await,
+        outcome => outcome,
+    };
+    outcome.unwrap_or_else(|elapsed| Err(elapsed.into()))
 }
 
 /// A body of at most `max` bytes. hyper makes sure that it is as long as announced.

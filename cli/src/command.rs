@@ -1,0 +1,59 @@
+//! The command line: one verb a line. The parser, the help, the completions and the man pages are all
+//! made of it.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::{failure::Failure, keys::Keys, publish::Publish};
+
+/// The companion of the job-status endpoint
+///
+/// Exit codes of every verb: 0 done, 1 no (each verb says what that means), 2 usage, 6 S3, a file or
+/// the endpoint could not be reached. Results go to stdout, everything else to stderr.
+#[derive(Parser)]
+#[command(name = "jobs", version)]
+pub struct Jobs {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Subcommand)]
+pub enum Verb {
+    Keys(Keys),
+    Publish(Publish),
+    /// Prints the completions for a shell, to be put where the shell looks for them
+    Completions {
+        shell: Shell,
+    },
+    /// Prints the man page of `jobs`, or writes one page for each verb into a directory
+    Man {
+        /// Directory for the pages of all verbs
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Prints the completions for `shell`.
+pub fn completions(shell: Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Jobs::command(), "jobs", &mut script);
+    io::stdout().write_all(&script).map_err(Failure::printing)
+}
+
+/// Prints the man page, or writes all of them into `dir`.
+pub fn man(dir: Option<&Path>) -> Result<(), Failure> {
+    if let Some(dir) = dir {
+        return clap_mangen::generate_to(Jobs::command(), dir).map_err(|error| {
+            Failure::unreachable(format!("writing into {}", dir.display()), &error)
+                .advise("make the directory, or choose one that you may write to")
+        });
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Jobs::command()).render(&mut page).map_err(Failure::printing)?;
+    io::stdout().write_all(&page).map_err(Failure::printing)
+}

@@ -1,0 +1,34 @@
+//! `jobs`: the companion command of the job-status endpoint.
+//!
+//! [`command`] is the table of contents: the verbs and how they are told apart. Each verb has a
+//! file of its own, with its arguments, what it does and its exit codes. Results go to stdout,
+//! everything else to stderr. A command that fails ends with a [`failure::Failure`], which says
+//! what to do.
+
+#![allow(dead_code)] // the verbs are on their way
+#![allow(clippy::doc_markdown)] // the comments of arguments are what --help prints
+
+mod command;
+mod failure;
+mod keys;
+mod publish;
+mod s3;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use command::{Jobs, Verb};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let outcome = match Jobs::parse().verb {
+        Verb::Keys(keys) => keys::run(keys).await,
+        Verb::Publish(publish) => publish::run(publish).await,
+        Verb::Completions { shell } => command::completions(shell),
+        Verb::Man { dir } => command::man(dir.as_deref()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -31,6 +31,12 @@ impl Failure {
         Self { code: 6, what: format!("{}: {}", doing.into(), chain(error)), advice: None }
     }
 
+    /// 6: files are not sent yet.
+    pub fn not_sent(files: usize) -> Self {
+        Self { code: 6, what: format!("{files} files are not sent yet"), advice: None }
+            .advise("see the errors above; the next start compares them with the bucket and sends them")
+    }
+
     /// Stdout is gone, or full.
     #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
     pub fn printing(error: io::Error) -> Self {

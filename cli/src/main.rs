@@ -5,7 +5,6 @@
 //! everything else to stderr. A command that fails ends with a [`failure::Failure`], which says
 //! what to do.
 
-#![allow(dead_code)] // the verbs are on their way
 #![allow(clippy::doc_markdown)] // the comments of arguments are what --help prints
 
 mod command;

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A job's id: a UUID, displayed in the lower-case hyphenated form that status files are named by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(Uuid);
 
 impl JobId {

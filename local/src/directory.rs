@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use uuid::Uuid;
+use job_status::JobId;
 
 /// What is in the directory when the server starts. Files that come later are served like these.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,11 +20,11 @@ impl Files {
         let (mut newest, mut capital) = (None, Vec::new());
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let Some(id) = name.strip_suffix(".json").and_then(|stem| Uuid::try_parse(stem).ok()) else { continue };
+            let Some(id) = name.strip_suffix(".json").and_then(JobId::parse) else { continue };
             if name == format!("{id}.json") {
                 let written = entry.metadata().and_then(|metadata| metadata.modified()).ok();
                 newest = newest.max(Some((written, id.to_string())));
-            } else if name.eq_ignore_ascii_case(&format!("{id}.json")) {
+            } else {
                 capital.push(name);
             }
         }

@@ -9,9 +9,8 @@ use std::{
     time::SystemTime,
 };
 
-use job_status::{StatusFile, chain, limits::MAX_STATUS_FILE};
+use job_status::{JobId, StatusFile, chain, limits::MAX_STATUS_FILE};
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 /// What tells one version of a file from another without reading it: its inode, length and times.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,7 +34,7 @@ impl From<&fs::Metadata> for Stamp {
 
 /// A file that is there.
 pub struct Found {
-    pub id: Uuid,
+    pub id: JobId,
     pub name: OsString,
     pub stamp: Stamp,
     pub modified: SystemTime,
@@ -60,10 +59,8 @@ pub enum Reading {
 }
 
 /// The job whose status file has this name: `<uuid>.json`, letters of the id in any case.
-pub fn job(name: &OsStr) -> Option<Uuid> {
-    const HYPHENATED: usize = 36; // the other forms that `uuid` reads are longer or shorter
-    let id = name.to_str()?.strip_suffix(".json").filter(|id| id.len() == HYPHENATED)?;
-    Uuid::try_parse(id).ok()
+pub fn job(name: &OsStr) -> Option<JobId> {
+    JobId::parse(name.to_str()?.strip_suffix(".json")?)
 }
 
 /// The status files of a directory, those changed last first. Of two files for one job, which differ

@@ -12,12 +12,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use job_status::JobId;
 use tokio::{
     task::JoinSet,
     time::{Instant, MissedTickBehavior, interval_at, sleep_until},
 };
 use tracing::{error, info, warn};
-use uuid::Uuid;
 
 use crate::{
     failure::Failure,
@@ -48,7 +48,7 @@ pub struct Publisher {
     since: Duration,
     queue: Queue,
     /// What the bucket has of each file.
-    sent: HashMap<Uuid, (Stamp, [u8; 32])>,
+    sent: HashMap<JobId, (Stamp, [u8; 32])>,
     tasks: JoinSet<(Work, Outcome)>,
     failures: u32,
     /// No upload starts before.

@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
+use job_status::JobId;
 use tokio::time::Instant;
-use uuid::Uuid;
 
 /// How long a file may be broken before that is reported.
 const BROKEN: Duration = Duration::from_secs(10);
@@ -23,10 +23,10 @@ const MAX_BACKOFF: Duration = Duration::from_secs(10);
 /// The jobs with something to do, and broken files.
 #[derive(Default)]
 pub struct Queue {
-    jobs: HashMap<Uuid, Job>,
-    due: BTreeSet<(Instant, Uuid)>,
+    jobs: HashMap<JobId, Job>,
+    due: BTreeSet<(Instant, JobId)>,
     /// What a scan found. It has time until nothing is due.
-    backlog: VecDeque<Uuid>,
+    backlog: VecDeque<JobId>,
     working: usize,
     ending: bool,
 }
@@ -57,7 +57,7 @@ struct Broken {
 
 /// A job to work on.
 pub struct Work {
-    pub id: Uuid,
+    pub id: JobId,
     pub name: OsString,
     /// The change that is being published; `None` if a scan found the file.
     pub changed: Option<Instant>,
@@ -65,7 +65,7 @@ pub struct Work {
 
 impl Queue {
     /// A file changed: it is due after `settle`.
-    pub fn changed(&mut self, id: Uuid, name: OsString, settle: Duration) {
+    pub fn changed(&mut self, id: JobId, name: OsString, settle: Duration) {
         let now = Instant::now();
         let job = self.jobs.entry(id).or_default();
         job.name = name;
@@ -74,7 +74,7 @@ impl Queue {
     }
 
     /// A scan found a file that may have changed.
-    pub fn found(&mut self, id: Uuid, name: OsString) {
+    pub fn found(&mut self, id: JobId, name: OsString) {
         let job = self.jobs.entry(id).or_default();
         job.name = name;
         if job.working {
@@ -108,7 +108,7 @@ impl Queue {
         Some(Work { id, name: job.name.clone(), changed: job.changed.take() })
     }
 
-    fn next_of_backlog(&mut self) -> Option<Uuid> {
+    fn next_of_backlog(&mut self) -> Option<JobId> {
         while let Some(id) = self.backlog.pop_front() {
             // Some have become due by a change meanwhile.
             if self.jobs.get(&id).is_some_and(|job| job.when == When::Backlog) {
@@ -127,7 +127,7 @@ impl Queue {
     }
 
     /// A job's file is published, or there is nothing to publish.
-    pub fn done(&mut self, id: Uuid) {
+    pub fn done(&mut self, id: JobId) {
         if let Some(job) = self.end(id) {
             (job.failures, job.broken) = (0, None);
             if job.when == When::Never {
@@ -162,10 +162,11 @@ impl Queue {
         let now = Instant::now();
         let broken = job.broken.get_or_insert(Broken { since: now, reported: false });
         let report_at = broken.since + BROKEN;
-        if broken.reported || (now < report_at && !ending) {
-            if !broken.reported {
-                self.schedule(work.id, report_at);
-            }
+        if broken.reported {
+            return false;
+        }
+        if now < report_at && !ending {
+            self.schedule(work.id, report_at);
             return false;
         }
         broken.reported = true;
@@ -205,7 +206,7 @@ impl Queue {
         self.working
     }
 
-    fn end(&mut self, id: Uuid) -> Option<&mut Job> {
+    fn end(&mut self, id: JobId) -> Option<&mut Job> {
         self.working = self.working.saturating_sub(1);
         let job = self.jobs.get_mut(&id)?;
         job.working = false;
@@ -213,7 +214,7 @@ impl Queue {
     }
 
     /// Makes a job due, unless it is due before.
-    fn schedule(&mut self, id: Uuid, at: Instant) {
+    fn schedule(&mut self, id: JobId, at: Instant) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         if let When::At(before) = job.when {
             if before <= at {

@@ -14,9 +14,9 @@ use aws_sdk_s3::{
     operation::head_object::HeadObjectOutput,
     primitives::ByteStream,
 };
+use job_status::JobId;
 use md5::{Digest, Md5};
 use tokio::sync::Semaphore;
-use uuid::Uuid;
 
 use crate::{
     failure::Failure,
@@ -85,7 +85,7 @@ impl Uploader {
     }
 
     /// Reads the file of a job and sends it.
-    pub async fn publish(self: Arc<Self>, id: Uuid, plan: Plan) -> Outcome {
+    pub async fn publish(self: Arc<Self>, id: JobId, plan: Plan) -> Outcome {
         let Some(length) = file::length(&plan.path) else { return Outcome::Gone };
         let room = u32::try_from(length / 1024 + 1).unwrap_or(MEMORY).min(MEMORY);
         let Ok(_room) = self.memory.acquire_many(room).await else { return Outcome::Changing };
@@ -101,7 +101,7 @@ impl Uploader {
         if plan.sent == Some(content.sha256) {
             return Outcome::Unchanged(sent);
         }
-        let key = format!("{}{}.json", self.target.key, id.as_hyphenated());
+        let key = format!("{}{id}.json", self.target.key);
         if plan.compare {
             match self.has(&key, &content).await {
                 Ok(true) => return Outcome::Present(sent),

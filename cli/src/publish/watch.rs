@@ -11,12 +11,12 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use job_status::JobId;
 use notify::{
     Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode, ModifyKind},
 };
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 use crate::publish::file;
 
@@ -24,7 +24,7 @@ use crate::publish::file;
 #[derive(Default)]
 pub struct Changes {
     /// The changed files' names, by job.
-    pub names: HashMap<Uuid, OsString>,
+    pub names: HashMap<JobId, OsString>,
     /// Whether there may have been others.
     pub lost: bool,
 }

@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// The routes. Each may have a stage name or a base path in front.
-const ROUTES: [&str; 2] = ["/paid/get/job/status", "/v1/toolkit/job/status"];
+pub const ROUTES: [&str; 2] = ["/v1/toolkit/job/status", "/paid/get/job/status"];
 
 /// The endpoint: what an environment keeps between requests.
 pub struct Endpoint {

@@ -50,7 +50,7 @@ mod status_file;
 pub use call::{Call, Gzip, Invocation};
 pub use cause::chain;
 pub use encoding::{Body, accepts_gzip, encode};
-pub use endpoint::Endpoint;
+pub use endpoint::{Endpoint, ROUTES};
 pub use error::Error;
 pub use front_door::{
     DOORS, Event, NoFrontDoor,

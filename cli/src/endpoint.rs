@@ -7,6 +7,7 @@
 use std::{env, fs, path::PathBuf, time::Duration};
 
 use clap::Args;
+use job_status::ROUTES;
 use reqwest::{
     Client, Method, StatusCode, Url,
     header::{HeaderMap, HeaderValue},
@@ -16,9 +17,6 @@ use rustls::crypto::ring;
 use serde_json::Value;
 
 use crate::failure::Failure;
-
-/// The endpoint's routes. The first is asked unless the URL names the other.
-pub const ROUTES: [&str; 2] = ["/v1/toolkit/job/status", "/paid/get/job/status"];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole request. The endpoint answers within 5 s.
@@ -42,7 +40,7 @@ pub struct Endpoint {
     client: Client,
     /// Without a slash at the end, and without a route.
     base: Url,
-    /// The route that is asked for jobs.
+    /// The route that is asked for jobs: the first of [`ROUTES`], unless the URL names another.
     pub route: &'static str,
     key: HeaderValue,
 }

@@ -18,54 +18,58 @@ pub struct Failure {
 impl Failure {
     /// 1: the command did its work, and the answer is no.
     pub fn no(what: impl Into<String>) -> Self {
-        Self { code: 1, what: what.into(), advice: None }
+        Self::new(1, what)
     }
 
     /// 2: the command was asked for something that can't be.
     pub fn usage(what: impl Into<String>) -> Self {
-        Self { code: 2, what: what.into(), advice: None }
+        Self::new(2, what)
     }
 
     /// 6: S3, a file or the endpoint could not be reached. `doing` is what was tried.
     pub fn unreachable(doing: impl Into<String>, error: &(dyn Error + 'static)) -> Self {
-        Self { code: 6, what: format!("{}: {}", doing.into(), chain(error)), advice: None }
+        Self::new(6, format!("{}: {}", doing.into(), chain(error)))
     }
 
     /// 6: files are not sent yet.
     pub fn not_sent(files: usize) -> Self {
-        Self { code: 6, what: format!("{files} files are not sent yet"), advice: None }
+        Self::new(6, format!("{files} files are not sent yet"))
             .advise("see the errors above; the next start compares them with the bucket and sends them")
     }
 
     /// 3: a job is not over, in time.
     pub fn out_of_time(what: impl Into<String>) -> Self {
-        Self { code: 3, what: what.into(), advice: None }
+        Self::new(3, what)
     }
 
     /// 4: there is no such job.
     pub fn not_found(what: impl Into<String>) -> Self {
-        Self { code: 4, what: what.into(), advice: None }
+        Self::new(4, what)
     }
 
     /// 5: the API key is refused.
     pub fn refused(what: impl Into<String>) -> Self {
-        Self { code: 5, what: what.into(), advice: None }
+        Self::new(5, what)
     }
 
     /// 6: the endpoint did not say what it was asked.
     pub fn unanswered(what: impl Into<String>) -> Self {
-        Self { code: 6, what: what.into(), advice: None }
+        Self::new(6, what)
     }
 
     /// 7: nobody works on the job.
     pub fn stalled(what: impl Into<String>) -> Self {
-        Self { code: 7, what: what.into(), advice: None }
+        Self::new(7, what)
     }
 
     /// Stdout is gone, or full.
     #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
     pub fn printing(error: io::Error) -> Self {
         Self::unreachable("printing the result", &error).advise("see where stdout leads")
+    }
+
+    fn new(code: u8, what: impl Into<String>) -> Self {
+        Self { code, what: what.into(), advice: None }
     }
 
     /// What to do about it, as a command to the reader.

@@ -1,14 +1,15 @@
 //! What is asked: every refusal that README's contract promises and a caller can bring about, in the
 //! order of its table; with a job, the answers for that too.
 
+use job_status::{
+    ROUTES,
+    limits::{MAX_QUERY, MAX_REQUEST_BODY},
+};
 use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::endpoint::{Key, Question, ROUTES};
-
-/// A request's body, or its query, may have this many bytes.
-const MOST: usize = 16 * 1024;
+use crate::endpoint::{Key, Question};
 
 /// What a gateway says of a path or method that is no route of it: an HTTP API, a REST API.
 const NO_ROUTE: &[u16] = &[404, 403];
@@ -47,9 +48,9 @@ pub fn refusals(route: &str) -> Vec<Case> {
         cases.push(case(format!("POST with {when}"), Question { key, ..job() }, 401));
         cases.push(case(format!("GET with {when}"), Question { key, ..get() }, 401));
     }
-    let padded = json!({ "job_id": nobodys, "pad": "x".repeat(MOST) }).to_string();
+    let padded = json!({ "job_id": nobodys, "pad": "x".repeat(MAX_REQUEST_BODY) }).to_string();
     cases.push(case("a body of more than 16 KiB", post(&padded), 413));
-    let long = Question::get(route).with("job_id", &nobodys).with("pad", &"x".repeat(MOST));
+    let long = Question::get(route).with("job_id", &nobodys).with("pad", &"x".repeat(MAX_QUERY));
     cases.push(Case { gateway: LONG_URL, ..case("a query of more than 16 KiB", long, 413) });
     for (when, body) in [
         ("no body", ""),

@@ -81,7 +81,7 @@ pub async fn serve(endpoint: Endpoint, address: &str, concurrency: NonZero<usize
     // Even a single place is a task. If the main future is woken, tokio asks the driver for events
     // each time: three times a request, and for each piece of a large file. As a task, 1 MB takes
     // 1.6 ms of CPU instead of 2.5.
-    let mut places: JoinSet<_> = (0..concurrency.get()).map(|_| place.clone().serve()).collect();
+    let mut places: JoinSet<_> = (0..concurrency.get()).map(|_| place.clone().run()).collect();
     match places.join_next().await {
         Some(ended) => Err(ended?),
         None => Ok(()),
@@ -97,10 +97,10 @@ struct Place {
 
 impl Place {
     /// Takes invocations until the Runtime API has failed too often. Returns the last failure.
-    async fn serve(self) -> RuntimeApiError {
+    async fn run(self) -> RuntimeApiError {
         let mut failures = 0;
         loop {
-            match self.serve_one().await {
+            match self.answer_next().await {
                 Ok(()) => failures = 0,
                 Err(failure) => {
                     failures += 1;
@@ -114,7 +114,7 @@ impl Place {
         }
     }
 
-    async fn serve_one(&self) -> Result<(), RuntimeApiError> {
+    async fn answer_next(&self) -> Result<(), RuntimeApiError> {
         let request = Request::get(format!("{}/next", self.url)).body(Full::default())?;
         let (head, body) = self.http.request(request).await?.into_parts();
         if !head.status.is_success() {

@@ -186,7 +186,7 @@ impl S3 {
 
     async fn attempt(&self, get: &Get<'_>, etag: Option<&str>) -> Result<Option<Object>, Failure> {
         match get.bucket.access {
-            Access::Role => self.read(get, etag, self.role().await?).await,
+            Access::Role => self.get_object(get, etag, self.role().await?).await,
             Access::Session => {
                 let outcome = Box::pin(self.attempt_in_session(get, etag)).await;
                 outcome.map_err(Failure::of_directory_bucket)
@@ -197,7 +197,7 @@ impl S3 {
     async fn attempt_in_session(&self, get: &Get<'_>, etag: Option<&str>) -> Result<Option<Object>, Failure> {
         let shared = self.sessions.of(get.bucket.url());
         let session = shared.session(self.clock.now(), || self.create_session(get.bucket)).await?;
-        let outcome = self.read(get, etag, session.credentials.clone()).await;
+        let outcome = self.get_object(get, etag, session.credentials.clone()).await;
         if let Err(Failure { kind: FailureKind::BadCredentials, cause }) = outcome {
             shared.forget(&session);
             return Err(Failure { kind: FailureKind::SessionEnded, cause });
@@ -220,7 +220,7 @@ impl S3 {
         self.credentials.provide_credentials().await.map_err(Failure::no_credentials)
     }
 
-    async fn read(
+    async fn get_object(
         &self,
         get: &Get<'_>,
         etag: Option<&str>,

@@ -39,7 +39,7 @@ impl Class {
     }
 
     /// An S3 that has a status file for every job, and what a function needs to read from it.
-    async fn serve(self) -> (FaultS3, &'static str) {
+    async fn start(self) -> (FaultS3, &'static str) {
         let status = |head: &str| {
             let job_id = job_id(head);
             object(format!(r#"{{"job_status":"done","job_id":"{job_id}","text":"{:900}"}}"#, ""))
@@ -78,7 +78,7 @@ pub async fn measure_all(short: bool) {
 /// Prints a row: `calls` callers, each of which polls again as soon as it is answered, and an
 /// environment that is sent up to `limit` invocations at a time.
 async fn measure(class: Class, calls: u32, limit: u32, rounds: u32) {
-    let (server, bucket) = class.serve().await;
+    let (server, bucket) = class.start().await;
     let mut variables = S3::of(server).variables();
     variables.insert("JOBS_BUCKET", bucket.into());
     variables.insert("AWS_LAMBDA_MAX_CONCURRENCY", limit.to_string());

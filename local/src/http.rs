@@ -36,7 +36,7 @@ const LAMBDA_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// Connections can't be accepted any more.
-pub async fn serve(
+pub async fn listen(
     listener: TcpListener,
     endpoint: Arc<Endpoint>,
     page: Page,
@@ -81,7 +81,7 @@ async fn answer(endpoint: &Endpoint, request: Request<Incoming>) -> Response<Ful
         method: Some(parts.method),
         path: parts.uri.path().into(),
         query: parts.uri.query().unwrap_or_default().into(),
-        body: read(body).await,
+        body: collect(body).await,
         max_payload: MAX_LAMBDA_PAYLOAD,
         invocation: Invocation {
             request_id: Uuid::new_v4().to_string(),
@@ -96,7 +96,7 @@ async fn answer(endpoint: &Endpoint, request: Request<Incoming>) -> Response<Ful
 }
 
 /// The body, or as much of it as shows that it is too large.
-async fn read(mut body: Incoming) -> Vec<u8> {
+async fn collect(mut body: Incoming) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() <= MAX_REQUEST_BODY
         && let Some(Ok(frame)) = body.frame().await

@@ -28,7 +28,7 @@ pub const SECRET_KEY: &str = "local-secret";
 ///
 /// # Errors
 /// The directory can't be opened or the address can't be listened on.
-pub async fn serve(root: &Path, address: SocketAddr) -> io::Result<SocketAddr> {
+pub async fn start(root: &Path, address: SocketAddr) -> io::Result<SocketAddr> {
     let files = FileSystem::new(root).map_err(|error| io::Error::other(format!("{error:?}")))?;
     let mut service = S3ServiceBuilder::new(files);
     service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));

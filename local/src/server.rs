@@ -106,7 +106,7 @@ impl Server {
     /// # Errors
     /// Connections can't be accepted any more.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let serving = http::serve(self.listener, self.endpoint, Page::new(&self.api_key), stop);
+        let serving = http::listen(self.listener, self.endpoint, Page::new(&self.api_key), stop);
         let Jobs::Samples { directory, .. } = &self.jobs else { return serving.await };
         tokio::select! {
             biased; // the job is there before the first request is
@@ -130,9 +130,9 @@ async fn serve_s3(own: Option<PathBuf>, listen: Option<SocketAddr>) -> Result<(J
         bucket
     };
     let wanted = listen.unwrap_or(S3_LISTEN);
-    let address = match s3::serve(root.path(), wanted).await {
+    let address = match s3::start(root.path(), wanted).await {
         Err(error) if listen.is_none() && error.kind() == io::ErrorKind::AddrInUse => {
-            s3::serve(root.path(), (Ipv4Addr::LOCALHOST, 0).into()).await
+            s3::start(root.path(), (Ipv4Addr::LOCALHOST, 0).into()).await
         }
         result => result,
     };

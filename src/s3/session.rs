@@ -38,14 +38,14 @@ pub(super) struct Session {
 impl Session {
     /// Reads S3's answer.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Failure> {
-        let session = Self::read(body).ok().flatten();
+        let session = Self::from_xml(body).ok().flatten();
         session.ok_or_else(|| Failure {
             kind: FailureKind::Unexpected,
             cause: "S3's answer to CreateSession has no credentials".into(),
         })
     }
 
-    fn read(body: &[u8]) -> Result<Option<Self>, XmlDecodeError> {
+    fn from_xml(body: &[u8]) -> Result<Option<Self>, XmlDecodeError> {
         let [mut key, mut secret, mut token, mut ends] = [const { String::new() }; 4];
         let mut document = Document::try_from(body)?;
         let mut result = document.root_element()?;

@@ -21,7 +21,7 @@ async fn start_with_samples(more: &[(&'static str, &str)]) -> (Function, TempDir
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("jobs")).unwrap();
     samples::write(&root.path().join("jobs"), SystemTime::now()).unwrap();
-    let address = s3::serve(root.path(), (Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+    let address = s3::start(root.path(), (Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
     let mut variables = variables::with_s3(&format!("http://{address}"));
     for (name, value) in [("AWS_ACCESS_KEY_ID", s3::ACCESS_KEY), ("AWS_SECRET_ACCESS_KEY", s3::SECRET_KEY)] {
         variables.insert(name, value.into());

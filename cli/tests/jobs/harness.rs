@@ -37,7 +37,7 @@ impl S3 {
     pub async fn start_on(address: SocketAddr) -> Self {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("jobs")).unwrap();
-        let address = local::s3::serve(root.path(), address).await.unwrap();
+        let address = local::s3::start(root.path(), address).await.unwrap();
         Self { root, address }
     }
 

@@ -39,7 +39,7 @@ impl Deployment {
         let clock = Clock::new();
         fs::create_dir(root.path().join("jobs")).unwrap();
         samples::write(&root.path().join("jobs"), clock.now()).unwrap();
-        let address = s3::serve(root.path(), (Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
+        let address = s3::start(root.path(), (Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
         Self::new(&format!("http://{address}"), root, clock)
     }
 

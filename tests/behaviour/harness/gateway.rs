@@ -15,14 +15,17 @@ pub struct Gateway {
     pub max_answer: usize,
     /// Whether it passes on compressed answers.
     pub passes_gzip: bool,
+    /// Whether it hands over a query string as the caller encoded it. If not, it decodes it, with U+FFFD
+    /// for what is not UTF-8.
+    pub keeps_query: bool,
 }
 
 /// A gateway for each front door. Tests that name none use the first.
 #[rustfmt::skip]
 pub static GATEWAYS: [Gateway; 3] = [
-    Gateway { name: "API Gateway HTTP API or function URL", event: http_api,      max_answer: 6_291_556, passes_gzip: true },
-    Gateway { name: "Application Load Balancer",            event: load_balancer, max_answer: 1_048_576, passes_gzip: true },
-    Gateway { name: "API Gateway REST API",                 event: rest_api,      max_answer: 6_291_556, passes_gzip: false },
+    Gateway { name: "API Gateway HTTP API or function URL", event: http_api,      max_answer: 6_291_556, passes_gzip: true,  keeps_query: true },
+    Gateway { name: "Application Load Balancer",            event: load_balancer, max_answer: 1_048_576, passes_gzip: true,  keeps_query: true },
+    Gateway { name: "API Gateway REST API",                 event: rest_api,      max_answer: 6_291_556, passes_gzip: false, keeps_query: false },
 ];
 
 /// API Gateway's HTTP API, or a function URL.

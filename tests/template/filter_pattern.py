@@ -1,7 +1,7 @@
 """CloudWatch Logs filter patterns for JSON: the part of the syntax that the template uses.
 
     pattern    = "{" condition { "&&" condition } "}"
-    condition  = "(" condition ")" | "$.field" ( "=" ( "string" | number | "*" ) | "IS TRUE" )
+    condition  = "(" condition ")" | "$.field" ( "=" ( "string" | number | "*" ) | ">" number | "IS TRUE" )
 
 `= *` asks for a member of any value. A string is only equal to a string, a number only to a
 number. Anything else of the syntax (wildcards inside strings, `||`, `!=`, paths) raises, so that a
@@ -10,7 +10,9 @@ pattern is never silently understood differently from CloudWatch.
 
 import re
 
-TOKEN = re.compile(r'\s*(&&|[{}()=*]|IS TRUE|\$\.[A-Za-z_][A-Za-z0-9_]*|"[^"*%]*"|-?\d+(?:\.\d+)?)')
+TOKEN = re.compile(r'\s*(&&|[{}()=*>]|IS TRUE|\$\.[A-Za-z_][A-Za-z0-9_]*|"[^"*%]*"|-?\d+(?:\.\d+)?)')
+
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 class Unsupported(Exception):
@@ -47,13 +49,17 @@ class FilterPattern:
         if self._peek() == "IS TRUE":
             self._take("IS TRUE")
             return lambda line: line.get(name) is True
-        self._take("=")
+        comparison = self._take()
         value = self._take()
+        if comparison == ">" and NUMBER.fullmatch(value):
+            return lambda line: is_number(line.get(name)) and line[name] > float(value)
+        if comparison != "=":
+            raise Unsupported(self.text)
         if value == "*":
             return lambda line: name in line
         if value.startswith('"'):
             return lambda line: isinstance(line.get(name), str) and line[name] == value[1:-1]
-        if not re.fullmatch(r"-?\d+(\.\d+)?", value):
+        if not NUMBER.fullmatch(value):
             raise Unsupported(self.text)
         return lambda line: is_number(line.get(name)) and line[name] == float(value)
 

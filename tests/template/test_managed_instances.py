@@ -136,7 +136,7 @@ def test_alarms_dashboard_and_output_follow_the_function_that_is_called():
     alarms = stack.of_type("AWS::CloudWatch::Alarm")
     assert {name: a["Dimensions"] for name, a in alarms.items() if a.get("Namespace") == "AWS/Lambda"} == {
         name: [{"Name": "FunctionName", "Value": "<ManagedFunction>"}]
-        for name in ("FunctionErrorsAlarm", "LatencyAlarm", "ConcurrencyAlarm")
+        for name in ("FunctionErrorsAlarm", "ConcurrencyAlarm")
     }
     board = json.dumps(stack.properties("Dashboard"))
     assert "<ManagedFunction>" in board and "<StatusFunction>" not in board

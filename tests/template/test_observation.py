@@ -10,6 +10,7 @@ from deployments import EXISTING_BUCKET, NEW_BUCKET, NEW_DIRECTORY_BUCKET, TOPIC
 from filter_pattern import FilterPattern, Unsupported
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
+ASSUMPTIONS = Path(__file__).parents[2] / "scaling" / "src" / "assumptions.rs"
 STACK = Stack(**NEW_BUCKET, AlarmTopicArn=TOPIC)
 ALARMS = STACK.of_type("AWS::CloudWatch::Alarm")
 NAMESPACE = "job-status/job-status"
@@ -51,8 +52,9 @@ def test_the_alarms_are_these():
         "FunctionErrorsAlarm": ("AWS/Lambda Errors", "Sum", 0, "2 of 5"),
         "FailureRatioAlarm": ("100 * failures / requests", "Sum", 1, "2 of 5"),
         "GatewayErrorRatioAlarm": ("100 * FILL(errors, 0) / requests", "Sum", 1, "2 of 5"),
-        "LatencyAlarm": ("AWS/Lambda Duration", "p99", 1000, "2 of 5"),
+        "LatencyAlarm": ("IF(slow > 1, 100 * slow / requests, 0)", "Sum", 1, "2 of 5"),
         "ConcurrencyAlarm": ("AWS/Lambda Throttles", "Sum", 0, "1 of 1"),
+        "RuntimeApiAlarm": (f"{NAMESPACE} RuntimeApiFailures", "Sum", 0, "1 of 1"),
         "S3ThrottledAlarm": (f"{NAMESPACE} RequestsByOutcome", "Sum", 0, "3 of 5"),
         "KeyringRefreshAlarm": (f"{NAMESPACE} KeyringRefreshFailures", "Sum", 0, "2 of 5"),
         "KeyringStaleAlarm": (f"{NAMESPACE} KeyringStale", "Sum", 0, "1 of 1"),
@@ -96,6 +98,16 @@ def test_every_metric_of_ours_that_an_alarm_or_the_dashboard_shows_is_made_by_a_
     assert of_alarms | of_widgets <= made_metrics()
     # And none is made, and paid for, in vain.
     assert made_metrics() <= of_alarms | of_widgets
+
+
+def test_what_metrics_cost_is_reckoned_with_as_many_as_there_are():
+    assumed = dict(re.findall(r"const (\w+_METRICS): f64 = ([\d.]+);", ASSUMPTIONS.read_text()))
+    looked_at = [metric for alarm in ALARMS.values() for metric in alarm_metrics(alarm)]
+    without_outcomes = [made for made in transformations() if not made.get("Dimensions")]
+    assert (float(assumed["ALARM_METRICS"]), float(assumed["LOG_METRICS"])) == (
+        len(looked_at),
+        len(without_outcomes),
+    )
 
 
 def test_the_dashboard_searches_outcomes_where_the_filter_puts_them():

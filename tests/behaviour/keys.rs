@@ -277,6 +277,23 @@ async fn a_stalled_ring_holds_up_one_poll_by_250_ms_and_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stalled_ring_holds_up_eight_polls_at_once_rarely_and_by_250_ms() {
+    fast_timers();
+    let (_s3, environment) = with_ring_due(Act::Hang(vec![])).await;
+    let mut slow = 0;
+    for second in 0..60 {
+        let took = join_all((0..8).map(|_| time_of_poll(&environment))).await;
+        assert!(took.iter().all(|took| *took < 350), "in second {second}: {took:?} ms");
+        slow += took.iter().filter(|took| **took > 100).count();
+        sleep(Duration::from_secs(1)).await;
+        environment.clock.forward(1);
+    }
+    // A refresh gives up after 12 s, and each holds up those who come while it starts.
+    assert!((8..=6 * 8).contains(&slow), "{slow} of 480");
+    assert_eq!(environment.logs.with("event", "keyring_refresh_failed").len(), 1, "once a minute");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_ring_that_cannot_be_read_is_reported_once_a_minute() {
     fast_timers();
     let (s3, environment) = with_ring_due(Act::Hang(vec![])).await;

@@ -11,8 +11,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-pub use runtime_api::Answer;
-use runtime_api::RuntimeApi;
+pub use runtime_api::{Answer, Fault, RuntimeApi};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::{Child, Command},

@@ -16,6 +16,7 @@ mod local;
 mod openapi;
 mod oracle;
 mod properties;
+mod runtime_api;
 mod settings;
 mod soak;
 mod status_files;

@@ -148,7 +148,9 @@ impl<'de> Visitor<'de> for ParametersVisitor {
         while let Some((name, values)) = map.next_entry::<String, Option<Values>>()? {
             match values {
                 Some(Values::One(value)) => parameters.push((name, value)),
-                Some(Values::Many(values)) => parameters.extend(values.into_iter().map(|value| (name.clone(), value))),
+                Some(Values::Many(values)) => {
+                    parameters.extend(values.into_iter().flatten().map(|value| (name.clone(), value)));
+                }
                 None => {}
             }
         }
@@ -156,12 +158,23 @@ impl<'de> Visitor<'de> for ParametersVisitor {
     }
 }
 
-/// The value or the values in the two kinds of maps.
+/// The value or the values in the two kinds of maps. `null` is as good as absent.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Values {
     One(String),
-    Many(Vec<String>),
+    Many(Vec<Option<String>>),
+}
+
+impl Values {
+    /// The value of a header.
+    fn join(self) -> Option<String> {
+        match self {
+            Self::One(value) => Some(value),
+            // That is what several lines of a header mean.
+            Self::Many(values) => values.into_iter().flatten().reduce(|one, other| one + ", " + &other),
+        }
+    }
 }
 
 struct HeadersVisitor;
@@ -185,10 +198,7 @@ impl<'de> Visitor<'de> for HeadersVisitor {
                     continue;
                 }
             };
-            *header = map.next_value::<Option<Values>>()?.map(|values| match values {
-                Values::One(value) => value,
-                Values::Many(values) => values.join(", "), // what several lines of a header mean
-            });
+            *header = map.next_value::<Option<Values>>()?.and_then(Values::join);
         }
         Ok(headers)
     }

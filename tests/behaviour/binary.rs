@@ -98,6 +98,8 @@ async fn what_is_printed_is_json_lines_without_secrets() {
     let outcomes: Vec<_> =
         lines.iter().filter(|line| line["message"] == "request").map(|line| &line["outcome"]).collect();
     assert_eq!(outcomes, ["done", "unauthorized", "bad_request"]);
+    let traces = lines.iter().filter(|line| line["message"] == "request").map(|line| &line["xray_trace_id"]);
+    assert!(traces.into_iter().all(|trace| trace == "1-5759e988-bd862e3fe1be46a994272793"), "{output}");
     let started = lines.iter().find(|line| line["event"] == "started").unwrap();
     assert_eq!((&started["trust_store"], &started["version"]), (&json!("amazon"), &json!(env!("CARGO_PKG_VERSION"))));
     for secret in [DEMO_KEY, &sha256(DEMO_KEY), "presented-secret", s3::SECRET_KEY, "Transcription completed"] {

@@ -1,5 +1,7 @@
 //! The contract with callers.
 
+use std::time::Duration;
+
 use job_status::{DOORS, Event};
 use local::samples::{DONE, FAILED, LARGE, QUEUED, RUNNING, SUBMITTED, UNKNOWN};
 use serde_json::{Value, json};
@@ -548,6 +550,41 @@ async fn header_names_are_read_in_any_case() {
     for gateway in &GATEWAYS {
         assert_eq!(environment.send(request.clone().through(gateway)).await.status, 200, "{}", gateway.name);
     }
+}
+
+#[tokio::test]
+async fn null_is_absent_and_the_fuller_map_of_headers_counts() {
+    let environment = Environment::start().await;
+    let event = |gateway, members: &[(&str, Value)]| {
+        let mut event = Request::job(DONE).no_key().through(gateway).event();
+        for (name, value) in members {
+            event[*name] = value.clone();
+        }
+        event
+    };
+    let key = || json!({ "x-api-key": "demo-key" });
+    let keys = || json!({ "x-api-key": ["demo-key"] });
+    let (one, many) = ("headers", "multiValueHeaders");
+    for (members, status) in [
+        (vec![(one, json!({ "x-api-key": null })), (many, json!(null))], 401),
+        (vec![(one, json!({ "x-api-key": null })), (many, json!({ "x-api-key": null }))], 401),
+        (vec![(one, json!(null)), (many, json!({ "x-api-key": [null] }))], 401),
+        (vec![(one, json!({ "x-api-key": null })), (many, keys())], 200),
+        (vec![(one, json!(null)), (many, keys())], 200),
+        (vec![(one, json!({})), (many, keys())], 200),
+        (vec![(one, key()), (many, json!({}))], 200),
+        (vec![(one, key()), (many, json!(null))], 200),
+        (vec![(one, key()), (many, json!({ "x-api-key": null }))], 200),
+        (vec![(one, key()), (many, json!({ "x-api-key": [] }))], 200),
+        (vec![(one, key()), (many, json!({ "accept": ["*/*"] }))], 200),
+    ] {
+        for gateway in &GATEWAYS[1..] {
+            let answer = environment.hand_over(&event(gateway, &members), Duration::from_secs(10)).await;
+            assert_eq!(answer["statusCode"], status, "{members:?} through {}", gateway.name);
+        }
+    }
+    let nothing = event(&GATEWAYS[0], &[(one, json!({ "x-api-key": null, "accept-encoding": null }))]);
+    assert_eq!(environment.hand_over(&nothing, Duration::from_secs(10)).await["statusCode"], 401);
 }
 
 #[tokio::test]

@@ -85,6 +85,16 @@ fn malformed_settings_are_named_without_their_value() {
         ("AWS_ENDPOINT_URL_S3", "localhost:9001", "AWS_ENDPOINT_URL_S3 is not a URL such as http://localhost:9001"),
         ("AWS_ENDPOINT_URL_S3", "ftp://x", "AWS_ENDPOINT_URL_S3 is not a URL such as http://localhost:9001"),
         (
+            "AWS_ENDPOINT_URL_S3",
+            "https://user:password@minio.example.com",
+            "AWS_ENDPOINT_URL_S3 has a user name or a password: credentials have variables of their own",
+        ),
+        (
+            "AWS_LAMBDA_INITIALIZATION_TYPE",
+            "snap-start",
+            "AWS_LAMBDA_INITIALIZATION_TYPE is snap-start: SnapStart is not supported, switch it off",
+        ),
+        (
             "JOBS_BUCKET",
             "arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap",
             "JOBS_BUCKET is not a bucket or access point that can be read (no multi-region access point)",
@@ -122,5 +132,25 @@ fn a_buckets_address_depends_on_partition_region_and_kind() {
         ("jobs", "eu-central-1", Some("http://localhost:9001/"), "http://localhost:9001/jobs"),
     ] {
         assert_eq!(Bucket::resolve(name, region, endpoint).unwrap().url(), expected);
+    }
+}
+
+#[test]
+fn an_endpoint_may_have_a_base_path_with_or_without_a_slash_at_its_end() {
+    for (endpoint, expected) in [
+        ("http://localhost:9001", "http://localhost:9001/jobs"),
+        ("http://localhost:9001/", "http://localhost:9001/jobs"),
+        ("https://proxy.example.com/s3", "https://proxy.example.com/s3/jobs"),
+        ("https://proxy.example.com/s3/", "https://proxy.example.com/s3/jobs"),
+    ] {
+        let settings = read_settings(&[("AWS_ENDPOINT_URL_S3", endpoint)]).unwrap();
+        assert_eq!(settings.jobs_bucket.url(), expected, "{endpoint}");
+    }
+}
+
+#[test]
+fn every_other_way_to_make_an_environment_is_fine() {
+    for way in ["on-demand", "provisioned-concurrency", "lambda-managed-instances"] {
+        assert!(read_settings(&[("AWS_LAMBDA_INITIALIZATION_TYPE", way)]).is_ok(), "{way}");
     }
 }

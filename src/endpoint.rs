@@ -9,13 +9,13 @@ use std::{
     any::Any,
     panic::AssertUnwindSafe,
     sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use aws_smithy_async::time::SharedTimeSource;
 use futures_util::{FutureExt, TryFutureExt};
 use http::{Method, Response};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use crate::{

@@ -22,7 +22,7 @@ pub(crate) mod trust_store;
 use std::{
     pin::pin,
     sync::Arc,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use aws_sdk_s3::{
@@ -44,7 +44,7 @@ use hyper_util::{
 use rustls::{ClientConfig, RootCertStore};
 use tokio::{
     net::TcpStream,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tower::{BoxError, timeout::Timeout, util::BoxCloneSyncService};
 

@@ -228,6 +228,9 @@ async fn no_answer_takes_longer_than_three_attempts_or_five_seconds() {
     assert_eq!(environment.poll(UNKNOWN).await.status, 500);
     let took = started.elapsed();
     assert!(took >= Duration::from_millis(4500) && took <= Duration::from_secs(5), "{took:?} on the timers' clock");
+    let line = environment.logs.request();
+    let (run_time, s3_time) = (line["run_time"].as_f64().unwrap(), line["s3_time"].as_f64().unwrap());
+    assert!(4.5 <= s3_time && s3_time <= run_time && run_time <= 5.0, "{line}");
 }
 
 #[tokio::test(start_paused = true)]

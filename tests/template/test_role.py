@@ -48,7 +48,7 @@ def test_the_role_may_also_make_sessions_to_read_the_keyrings_directory_bucket_a
         allow("DecryptThroughS3", "kms:Decrypt", KMS_KEY)
         | {"Condition": {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}},
         allow("DecryptThroughSessions", ["kms:Decrypt", "kms:GenerateDataKey"], KMS_KEY)
-        | {"Condition": {"StringEquals": {"kms:ViaService": "s3express.us-east-1.amazonaws.com"}}},
+        | {"Condition": {"StringEquals": {"kms:ViaService": ["s3.us-east-1.amazonaws.com", "s3express.us-east-1.amazonaws.com"]}}},
         allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], "<FunctionLog.Arn>"),
         allow("WriteTraces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"),
     ]

@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import platform
 import re
 import signal
 import socket
@@ -33,7 +34,8 @@ import boto3
 import samcli
 from moto.server import ThreadedMotoServer
 
-EMULATOR = Path(samcli.__file__).parent / "local/rapid/aws-lambda-rie-x86_64"
+ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
+EMULATOR = Path(samcli.__file__).parent / f"local/rapid/aws-lambda-rie-{ARCHITECTURE}"
 ROOT = Path(__file__).resolve().parents[1]
 JOB_FILES = (file.read_bytes().decode() for file in ROOT.glob("local/jobs/*.json"))
 JOBS = {json.loads(text)["job_id"]: text for text in JOB_FILES}

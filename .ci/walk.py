@@ -27,10 +27,12 @@ from pathlib import Path
 from typing import Callable
 
 import boto3
+import sam_local
+from engine import ARCHITECTURE, engine
 from moto.server import ThreadedMotoServer
 
 ROOT = Path(__file__).resolve().parents[1]
-X86_64 = 62  # as ELF numbers processors
+PROCESSORS = {"arm64": 183, "x86_64": 62}  # as ELF numbers them
 JOB = "e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7"
 KEYRING = {"keys": [{"name": "acme-2026", "sha256": "0" * 64, "prefix": "acme/", "expires": "2027-06-30T00:00:00Z"}]}
 
@@ -56,10 +58,14 @@ class Run:
 
 @dataclass
 class Serve:
-    """In the background: the walk goes on when it is `ready`, and ends it for the next one or with the page."""
+    """In the background: the walk goes on when it is `ready`, and ends it for the next one or with the page.
+
+    `beside` another, it does not end that.
+    """
 
     ready: Callable
     on_aws: bool = False
+    beside: bool = False
 
 
 @dataclass
@@ -99,9 +105,26 @@ def is_of_256_bits(output, walk):
     holds(re.fullmatch("[0-9a-f]{64}\n", output), "these are not 64 hexadecimal digits")
 
 
-def is_built_as_asked(output, walk):
-    binary = (walk.clone / ".aws-sam/build/StatusFunction/bootstrap").read_bytes()
-    holds(binary[:4] == b"\x7fELF" and binary[18] == X86_64, "the binary is not for x86_64")
+def is_built_in(folder):
+    def check(output, walk):
+        binary = (walk.clone / folder / "StatusFunction/bootstrap").read_bytes()
+        own = binary[:4] == b"\x7fELF" and binary[18] == PROCESSORS[ARCHITECTURE]
+        holds(own, f"the binary is not for {ARCHITECTURE}")
+
+    return check
+
+
+def answers_every_event(output, walk):
+    faults = sam_local.invoke(lambda command: walk.run(command, Run()))
+    holds(not faults, "\n".join(faults))
+
+
+def answers_over_http(output, walk):
+    if "Running on http://127.0.0.1:3000" not in output:
+        return False
+    faults = sam_local.start_api()
+    holds(not faults, "\n".join(faults))
+    return True
 
 
 def sends(**parameters):
@@ -133,7 +156,7 @@ PAGES = {
         "printf %s \"$key\" | openssl dgst": Run(is_of_256_bits),
         "eval \"$(aws configure export-credentials": NotRun("it needs version 2 of the AWS CLI"),
         "cargo local --bucket": Serve(shows_its_address, on_aws=True),
-        "sam build": Run(is_built_as_asked),
+        "sam build": Run(is_built_in(".aws-sam/build")),
         "sam deploy --parameter-overrides": Run(sends(ApiKeys=FILES["keyring.json"]), on_aws=True, answer="n"),
         "sam deploy": Run(sends(ApiKeysObject="s3://acme-config/keyring.json"), on_aws=True, answer="n"),
         "curl …": NotRun("there is no stack to ask"),
@@ -142,8 +165,10 @@ PAGES = {
     "events/README.md": {
         "cargo local --s3-listen 0.0.0.0:9001": Serve(shows_its_address),
         "export AWS_ACCESS_KEY_ID=local": Run(),
-        "sam build": Run(is_built_as_asked),
-        "sam local": NotRun("it needs Docker"),
+        "own=": Run(),
+        "sam build": Run(is_built_in(".aws-sam/local")),
+        "sam local invoke": Run(answers_every_event),
+        "sam local start-api": Serve(answers_over_http, beside=True),
     },
 }
 
@@ -225,8 +250,7 @@ def clone(into):
     for name, text in FILES.items():
         (into / name).parent.mkdir(parents=True, exist_ok=True)
         (into / name).write_text(text)
-    # The toolchain has the standard library of its own processor only.
-    edit(into / "parameters.toml", 'Architecture = "x86_64"')
+    edit(into / "parameters.toml", f'Architecture = "{ARCHITECTURE}"')  # to be tried on this machine
 
 
 def client(service, address):
@@ -239,7 +263,7 @@ class Walk:
 
     def __init__(self, clone, address):
         self.clone, self.address = clone, address
-        self.served = None
+        self.served = []
         self.scratch = tempfile.TemporaryDirectory()
         environment = os.environ | {
             "CARGO_TARGET_DIR": os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target")),  # to save time
@@ -282,14 +306,16 @@ class Walk:
         try:
             holds(status == "0", f"it ended with {status}")
             how.check(output.read_text(), self)
+            return output.read_text()
         except Failed:
             print(output.read_text())
             raise
 
     def serve(self, command, how):
-        self.stop()
+        if not how.beside:
+            self.stop()
         output, process = self.start(command, how, "", "& told=$!")
-        self.served = int(process)
+        self.served.append(int(process))
         try:
             for _ in range(9000):  # tenths of a second: it may be built first
                 if how.ready(output.read_text(), self):
@@ -303,11 +329,11 @@ class Walk:
 
     def stop(self):
         """Ends what is served, with all that it has started."""
-        if self.served:
+        while self.served:
+            process = self.served.pop()
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.served, signal.SIGTERM)
-            self.ask(f"wait {self.served}; echo")
-            self.served = None
+                os.killpg(process, signal.SIGTERM)
+            self.ask(f"wait {process}; echo")
 
     def end(self):
         self.stop()
@@ -360,7 +386,7 @@ def main():
     try:
         clone(into)
         plans = {page: plan(page, (into / page).read_text()) for page in PAGES}
-        with aws() as address:
+        with aws() as address, engine():
             for page, steps in plans.items():
                 follow(page, steps, into, address)
     except Failed as failure:

@@ -74,7 +74,7 @@ def test_sam_local_can_set_what_the_sample_environment_sets():
 
 def test_sam_local_need_not_be_told_which_of_the_two_functions():
     config = tomllib.loads((TEMPLATE.parent / "samconfig.toml").read_text())
-    assert config["default"]["local_invoke"]["parameters"]["function_logical_id"] == "StatusFunction"
+    assert config["local"]["local_invoke"]["parameters"]["function_logical_id"] == "StatusFunction"
 
 
 def test_both_logs_are_kept_as_long_as_asked():

@@ -2,7 +2,8 @@
 
 The machine's own engine, if one answers; else one that is started here, with a folder and a socket of its own, and
 ended with everything in it. The image is Amazon's where it can be pulled. Where it cannot, Debian 11 stands in under
-its name: a minimal system with glibc 2.31, older than the 2.34 of Amazon Linux 2023. sam brings the emulator itself.
+its name: a minimal system with glibc 2.31, older than the 2.34 of Amazon Linux 2023. Its packages are unpacked and not
+set up: a function needs glibc alone, and sam a shell. sam brings the emulator itself.
 """
 
 import contextlib
@@ -71,9 +72,8 @@ def started():
 
 def stand_in():
     with tempfile.TemporaryDirectory() as folder:
-        made = subprocess.run(
-            ["debootstrap", "--variant=minbase", "bullseye", f"{folder}/root"], capture_output=True, text=True
-        )
+        command = ["debootstrap", "--foreign", "--variant=minbase", "bullseye", f"{folder}/root"]
+        made = subprocess.run(command, capture_output=True, text=True)
         if made.returncode:
             sys.exit(f"debootstrap ended with {made.returncode}:\n{made.stdout[-4000:]}{made.stderr}")
         packed = subprocess.Popen(["tar", "-C", f"{folder}/root", "-c", "."], stdout=subprocess.PIPE)

@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import yaml
-from replay import JOBS, documented, expected
+from replay import JOBS, documented, expected, method
 
 ROOT = Path(__file__).resolve().parents[1]
 INVOKE = 'sam local invoke --config-env local --parameter-overrides "$own" -e events/%s.json'
@@ -53,18 +53,16 @@ def start_api():
     found, asked = [], set()
     for name, status, body in documented():
         event = sample(name)
-        method = event["requestContext"].get("http", {}).get("method")
-        if not name.startswith("http-api-") or (method, event["rawPath"]) not in ROUTES:
+        if not name.startswith("http-api-") or (method(event), event["rawPath"]) not in ROUTES:
             continue  # another front door, or a path that is no route
-        for _, path in sorted(route for route in ROUTES if route[0] == method):
-            found += faults(f"{name}: {method} {path}", event, status, body, ask(event, method, path))
-            asked.add((method, path))
-    return found + [f"no event is a request for {method} {path}" for method, path in ROUTES - asked]
+        for route in sorted(route for route in ROUTES if route[0] == method(event)):
+            found += faults(f"{name}: {' '.join(route)}", event, status, body, ask(event, *route))
+            asked.add(route)
+    return found + [f"no event is a request for {' '.join(route)}" for route in ROUTES - asked]
 
 
 def ask(event, method, path):
-    body = event.get("body")
-    sent = base64.b64decode(body) if event["isBase64Encoded"] else body
+    sent = base64.b64decode(event["body"]) if event["isBase64Encoded"] else event.get("body")
     headers = {name: value for name, value in event["headers"].items() if name not in ("host", "content-length")}
     query = f"?{event['rawQueryString']}" if event["rawQueryString"] else ""
     connection = HTTPConnection("127.0.0.1", 3000, timeout=60)

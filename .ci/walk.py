@@ -12,6 +12,7 @@ sent until then is looked at. Ports are those of the pages: 9000 and 9001 must b
 """
 
 import contextlib
+import hashlib
 import json
 import logging
 import os
@@ -34,12 +35,10 @@ from moto.server import ThreadedMotoServer
 ROOT = Path(__file__).resolve().parents[1]
 PROCESSORS = {"arm64": 183, "x86_64": 62}  # as ELF numbers them
 JOB = "e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7"
-KEYRING = {"keys": [{"name": "acme-2026", "sha256": "0" * 64, "prefix": "acme/", "expires": "2027-06-30T00:00:00Z"}]}
 
 # What the pages take for granted: files and buckets of the reader's own, and a toolkit that has written a job.
 FILES = {
     "status.json": (ROOT / "local/jobs/done.json").read_text(),
-    "keyring.json": json.dumps(KEYRING, indent=2),
     f"toolkit/jobs/{JOB}.json": (ROOT / "local/jobs/done.json").read_text(),
 }
 BUCKETS = ["my-jobs", "acme-config"]
@@ -96,13 +95,25 @@ def is_a_status_file(output, walk):
     walk.aws("s3").delete_object(Bucket="my-jobs", Key=f"jobs/{JOB}.json")
 
 
-def is_synchronised(output, walk):
+def is_published(output, walk):
     listed = walk.aws("s3").list_objects_v2(Bucket="my-jobs", Prefix=f"jobs/{JOB}.json")
     return listed["KeyCount"] == 1
 
 
-def is_of_256_bits(output, walk):
-    holds(re.fullmatch("[0-9a-f]{64}\n", output), "these are not 64 hexadecimal digits")
+def is_issued(output, walk):
+    ring = json.loads(keyring(walk))
+    (key,) = re.findall("^jobs_[0-9A-Za-z]+$", output, re.MULTILINE)
+    (entry,) = ring["keys"]
+    holds(entry["sha256"] == hashlib.sha256(key.encode()).hexdigest(), "the ring has not the key's digest")
+    holds((entry["name"], entry["prefix"]) == ("acme-2026", "acme/"), "the ring has another key")
+
+
+def is_listed(output, walk):
+    holds(re.search(r"^acme-2026 +acme/ +\S+ \(in 36[45] days\) +active$", output, re.MULTILINE), "it has no such line")
+
+
+def keyring(walk):
+    return (walk.clone / "keyring.json").read_text().rstrip("\n")
 
 
 def is_built_in(folder):
@@ -137,7 +148,8 @@ def sends(**parameters):
         asked = cloudformation.describe_change_set(**made)["Parameters"]
         cloudformation.delete_change_set(**made)
         in_file = tomllib.loads((walk.clone / "parameters.toml").read_text())
-        expected = {name: "" if value == [] else str(value) for name, value in (in_file | parameters).items()}
+        given = {name: value(walk) if callable(value) else value for name, value in parameters.items()}
+        expected = {name: "" if value == [] else str(value) for name, value in (in_file | given).items()}
         sent = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in asked}
         holds(sent == expected, f"it sends {sent}, not {expected}")
 
@@ -151,13 +163,14 @@ PAGES = {
         "curl -": Run(is_answered),
         "JOBS_API_KEY=demo-key cargo jobs wait": Run(is_waited_for),
         "aws s3 cp status.json": Run(is_a_status_file, on_aws=True),
-        "while sleep 1; do aws s3 sync": Serve(is_synchronised, on_aws=True),
-        "key=$(openssl rand -hex 32)": Run(is_of_256_bits),
-        "printf %s \"$key\" | openssl dgst": Run(is_of_256_bits),
+        "cargo jobs publish": Serve(is_published, on_aws=True),
+        "export JOBS_RING=keyring.json": Run(),
+        "cargo jobs keys add": Run(is_issued),
+        "cargo jobs keys list": Run(is_listed),
         "eval \"$(aws configure export-credentials": NotRun("it needs version 2 of the AWS CLI"),
         "cargo local --bucket": Serve(shows_its_address, on_aws=True),
         "sam build": Run(is_built_in(".aws-sam/build")),
-        "sam deploy --parameter-overrides": Run(sends(ApiKeys=FILES["keyring.json"]), on_aws=True, answer="n"),
+        "sam deploy --parameter-overrides": Run(sends(ApiKeys=keyring), on_aws=True, answer="n"),
         "sam deploy": Run(sends(ApiKeysObject="s3://acme-config/keyring.json"), on_aws=True, answer="n"),
         "curl …": NotRun("there is no stack to ask"),
         "cargo jobs check": NotRun("there is no stack to ask"),

@@ -33,12 +33,28 @@ pub struct Encoded {
 /// The body is too large for the front door.
 #[derive(Debug)]
 pub struct DoesNotFit {
-    /// Bytes it would take in the payload as text. Compressed, it is not counted to the end.
+    /// Bytes it would take in the payload as text, at least. Compressed, it is not counted to the end.
     pub(crate) size: Option<usize>,
     /// Bytes that the front door passes on.
     pub(crate) limit: usize,
-    /// Whether it would fit if the caller accepted gzip.
-    pub(crate) fits_compressed: bool,
+    /// Whether it may fit if the caller accepts gzip. It is not compressed only to find out.
+    pub(crate) may_fit_compressed: bool,
+}
+
+impl DoesNotFit {
+    /// A JSON text of `size` bytes, which would have to be compressed.
+    pub(crate) fn uncompressed(size: u64, limit: usize, gzip: Gzip) -> Self {
+        Self { size: usize::try_from(size).ok(), limit, may_fit_compressed: gzip == Gzip::NotAccepted }
+    }
+}
+
+/// Largest JSON text, in bytes, that can fit a front door that passes on `limit` bytes. Compressed, any can.
+pub(crate) fn largest(gzip: Gzip, limit: usize) -> usize {
+    if gzip == Gzip::Accepted { usize::MAX } else { room(limit) }
+}
+
+fn room(limit: usize) -> usize {
+    limit.saturating_sub(PAYLOAD_OVERHEAD)
 }
 
 /// Encodes a body, a JSON text given in parts, for a front door that passes on `limit` bytes.
@@ -46,14 +62,14 @@ pub struct DoesNotFit {
 /// # Errors
 /// It does not fit.
 pub fn encode(parts: &[&str], gzip: Gzip, limit: usize) -> Result<Encoded, DoesNotFit> {
-    let room = limit.saturating_sub(PAYLOAD_OVERHEAD);
+    let room = room(limit);
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let negotiated = length >= GZIP_FROM && gzip != Gzip::Impossible;
 
     if negotiated && gzip == Gzip::Accepted {
         return match compress(parts, room) {
             Some(compressed) => Ok(Encoded { body: Body::Gzip(compressed), negotiated }),
-            None => Err(DoesNotFit { size: None, limit, fits_compressed: false }),
+            None => Err(DoesNotFit { size: None, limit, may_fit_compressed: false }),
         };
     }
     // No byte of JSON takes more than two when it is escaped, so most files need no counting.
@@ -61,8 +77,7 @@ pub fn encode(parts: &[&str], gzip: Gzip, limit: usize) -> Result<Encoded, DoesN
     if size <= room {
         Ok(Encoded { body: Body::Text(parts.concat()), negotiated })
     } else {
-        let fits_compressed = gzip != Gzip::Impossible && compress(parts, room).is_some();
-        Err(DoesNotFit { size: Some(size), limit, fits_compressed })
+        Err(DoesNotFit::uncompressed(size as u64, limit, gzip))
     }
 }
 

@@ -21,7 +21,7 @@ use tracing::{info, warn};
 use crate::{
     call::Call,
     cause::chain,
-    encoding::{Body, encode},
+    encoding::{Body, DoesNotFit, encode, largest},
     envelope::{self, Identity},
     error::Error,
     freshness::{Freshness, weak},
@@ -33,6 +33,7 @@ use crate::{
     s3::{Get, ReadStats, S3, bucket::Bucket, failure::FailureKind},
     settings::Settings,
     status_file::{State, StatusFile},
+    turns::{Turn, Turns},
 };
 
 /// The routes. Each may have a stage name or a base path in front.
@@ -47,6 +48,7 @@ pub struct Endpoint {
     stalled_after: Option<Duration>,
     clock: SharedTimeSource,
     identity: Identity,
+    turns: Turns,
     has_served: AtomicBool,
 }
 
@@ -76,6 +78,7 @@ impl Endpoint {
             stalled_after: settings.stalled_after,
             clock,
             identity,
+            turns: Turns::new(settings.memory),
             has_served: AtomicBool::new(false),
         };
         endpoint.probe().await;
@@ -85,7 +88,7 @@ impl Endpoint {
     /// Reads the status file of no job. The keyring's read does not show the same: its bucket may be
     /// another, and so another host and another connection.
     async fn probe(&self) {
-        let (get, mut stats) = (self.status_file("", JobId::NIL), ReadStats::default());
+        let (get, mut stats) = (self.status_file("", JobId::NIL, MAX_STATUS_FILE), ReadStats::default());
         let read = timeout(PROBE_BUDGET, self.s3.get(&get, &mut stats)).await;
         if let Err(failure) = read.unwrap_or_else(|elapsed| Err(elapsed.into()))
             && failure.kind != FailureKind::NoSuchKey
@@ -95,8 +98,8 @@ impl Endpoint {
         }
     }
 
-    /// Answers a call, whatever happens.
-    pub async fn answer(&self, call: &Call) -> Response<Body> {
+    /// Answers a call, whatever happens. The turn is to be kept until the answer is sent.
+    pub async fn answer(&self, call: &Call) -> (Response<Body>, Turn) {
         let started = Instant::now();
         let mut line = RequestLine {
             request_id: &call.invocation.request_id,
@@ -115,11 +118,11 @@ impl Endpoint {
         let handled = timeout(budget, self.handle(call, started, &mut line).unwrap_or_else(Reply::from));
         let reply = match AssertUnwindSafe(handled).catch_unwind().await {
             Ok(Ok(reply)) => reply,
-            Ok(Err(_elapsed)) => Error::timed_out(budget, line.s3.last_failure.take()).into(),
+            Ok(Err(_elapsed)) => Error::timed_out(budget, &mut line.s3).into(),
             Err(panic) => Error::panicked(panic_message(&*panic)).into(),
         };
         line.write(reply.outcome, reply.status.as_u16(), started.elapsed(), reply.cause.as_ref());
-        reply.into_response(call)
+        (reply.into_response(call), line.s3.turn)
     }
 
     /// The way of a request.
@@ -141,11 +144,19 @@ impl Endpoint {
         let payload = if is_get { Payload::from_query(&call.query)? } else { Payload::from_body(&call.body)? };
         line.job_id = Some(payload.job_id);
 
-        let get = self.status_file(&key.folder, payload.job_id);
-        let object =
-            self.s3.get(&get, &mut line.s3).await.map_err(|failure| Error::not_read(&payload.job_id, failure))?;
+        let (gzip, max_payload) = (call.gzip, call.max_payload);
+        let max_bytes = MAX_STATUS_FILE.min(largest(gzip, max_payload) as u64);
+        let get = self.status_file(&key.folder, payload.job_id, max_bytes);
+        let read = self.s3.get(&get, &mut line.s3).await;
+        let object = read.map_err(|failure| match line.s3.announced {
+            // Compressed, it might have been read.
+            Some(size) if failure.kind == FailureKind::TooLarge && size <= MAX_STATUS_FILE => {
+                DoesNotFit::uncompressed(size, max_payload, gzip).into()
+            }
+            _ => Error::not_read(&payload.job_id, failure),
+        })?;
         line.bytes = Some(object.bytes.len());
-        let file = StatusFile::check(object.bytes)?;
+        let file = line.s3.turn.work(move || StatusFile::check(object.bytes)).await?;
         let outcome = outcome(file.progress.state);
         let age = object.last_modified.and_then(|written| now.duration_since(written).ok()).unwrap_or_default();
         let stalled = file.progress.is_stalled(age, self.stalled_after);
@@ -164,15 +175,17 @@ impl Endpoint {
 
         let head = envelope::head(&payload);
         let tail = envelope::tail(&self.identity, started.elapsed());
-        let body = encode(&[&head, &file.text, &tail], call.gzip, call.max_payload)?;
+        let encoded = move || encode(&[&head, &file.text, &tail], gzip, max_payload);
+        let body = line.s3.turn.work(encoded).await?;
         Ok(Reply::found(outcome, body, freshness))
     }
 
-    fn status_file(&self, folder: &str, job_id: JobId) -> Get<'_> {
+    fn status_file(&self, folder: &str, job_id: JobId, max_bytes: u64) -> Get<'_> {
         Get {
             bucket: &self.jobs_bucket,
             key: format!("{}{folder}{job_id}.json", self.jobs_prefix),
-            max_bytes: MAX_STATUS_FILE,
+            max_bytes,
+            turns: Some(&self.turns),
             attempt_timeout: ATTEMPT_TIMEOUT,
         }
     }

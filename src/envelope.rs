@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::request::Payload;
 
 /// What identifies the execution environment in every envelope.
+#[derive(Clone, Copy)]
 pub(crate) struct Identity {
     /// This process's id.
     pub(crate) pid: u32,

@@ -18,7 +18,10 @@ use crate::{
     keyring::live::Stale,
     limits::THROTTLED_RETRY_AFTER_SECONDS,
     request::{BadPayload, JobId},
-    s3::failure::{Failure, FailureKind},
+    s3::{
+        ReadStats,
+        failure::{Failure, FailureKind},
+    },
     status_file::Malformed,
 };
 
@@ -103,23 +106,33 @@ impl Error {
         }
     }
 
-    /// 500: the request's time is used up. `last` is what S3 had failed with until then.
-    pub(crate) fn timed_out(budget: Duration, last: Option<Failure>) -> Self {
+    /// 500: the request's time is used up. `read` is what reading the status file has taken of it. The log names
+    /// what took most of it: S3, or this environment.
+    pub(crate) fn timed_out(budget: Duration, read: &mut ReadStats) -> Self {
         #[derive(Debug, thiserror::Error)]
-        #[error("not answered within {budget:?}")]
+        #[error(
+            "not answered within {budget:.1} s: {s3:.1} s for S3, {waited:.1} s waiting for a turn, {rest:.1} s for the rest"
+        )]
         struct TimedOut {
-            budget: Duration,
+            budget: f64,
+            s3: f64,
+            waited: f64,
+            rest: f64,
             #[source]
             last: Option<Failure>,
         }
-        Self::failed(
-            "the request timed out",
-            Cause {
-                kind: "timed_out",
-                error: TimedOut { budget, last }.into(),
-                hint: "S3 was slow, or the function's own time was nearly used up: compare s3_time with run_time",
-            },
-        )
+        let [budget, s3, waited] = [budget, read.time, read.turn.waited].map(|time| time.as_secs_f64());
+        let rest = (budget - s3 - waited).max(0.0);
+        let (kind, hint) = if s3 >= waited + rest {
+            ("timed_out", "S3 was slow, or the function's own time was nearly used up: compare s3_time with run_time")
+        } else {
+            (
+                "busy",
+                "large status files took this environment's memory or CPU: raise its memory, send it fewer polls at once, or keep results elsewhere and link to them",
+            )
+        };
+        let error = TimedOut { budget, s3, waited, rest, last: read.last_failure.take() }.into();
+        Self::failed("the request timed out", Cause { kind, error, hint })
     }
 
     /// 500: a defect of this program. `message` is the panic's own.
@@ -191,10 +204,10 @@ impl From<Malformed> for Error {
 
 /// 500.
 impl From<DoesNotFit> for Error {
-    fn from(DoesNotFit { size, limit, fits_compressed }: DoesNotFit) -> Self {
+    fn from(DoesNotFit { size, limit, may_fit_compressed }: DoesNotFit) -> Self {
         let size = size.map_or("more than".into(), |size| format!("{size} bytes of"));
         Self::failed(
-            if fits_compressed {
+            if may_fit_compressed {
                 "the status is too large to be sent uncompressed: send accept-encoding: gzip"
             } else {
                 "the status is too large"

@@ -16,6 +16,7 @@ use crate::{
     encoding::accepts_gzip,
     endpoint::Endpoint,
     front_door::door::{Answer, Door, Request},
+    turns::Turn,
 };
 
 /// The kinds of front door. The first that can read an event is the one that it came through.
@@ -42,8 +43,8 @@ impl Event {
         DOORS.iter().find_map(read).ok_or(NoFrontDoor)
     }
 
-    /// Has `endpoint` answer this event.
-    pub async fn answer(self, endpoint: &Endpoint, invocation: Invocation) -> Answer {
+    /// Has `endpoint` answer this event. The turn is kept until the answer is sent.
+    pub async fn answer(self, endpoint: &Endpoint, invocation: Invocation) -> (Answer, Turn) {
         let Self { door, request } = self;
         let call = Call {
             method: request.method.parse().ok(),
@@ -60,6 +61,7 @@ impl Event {
             max_payload: door.max_payload,
             invocation,
         };
-        (door.answer)(endpoint.answer(&call).await)
+        let (response, mut turn) = endpoint.answer(&call).await;
+        (turn.work(move || (door.answer)(response)).await, turn)
     }
 }

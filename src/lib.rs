@@ -11,7 +11,8 @@
 //! 3. `endpoint`: the request from top to bottom. It calls the modules below in this order.
 //! 4. `keyring`: who asks? The keyring is read again when it is due, then the key is looked up.
 //! 5. `request`: what for? The payload becomes a job id.
-//! 6. `s3`: the status file is read, within its deadlines and attempts.
+//! 6. `s3`: the status file is read, within its deadlines and attempts. `turns`: a large one waits
+//!    until there is room for it.
 //! 7. `status_file`: the file is checked. Its worker or its age says how soon to poll again, and
 //!    whether the job is stalled.
 //! 8. `freshness`: does the caller have this status already? Then that is the answer.
@@ -46,6 +47,7 @@ mod runtime_api;
 mod s3;
 mod settings;
 mod status_file;
+mod turns;
 
 pub use call::{Call, Gzip, Invocation};
 pub use cause::chain;
@@ -66,3 +68,4 @@ pub use s3::{
 };
 pub use settings::{InvalidSettings, SetBy, Settings, VARIABLES};
 pub use status_file::{Progress, State, StatusFile};
+pub use turns::Turn;

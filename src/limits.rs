@@ -4,7 +4,7 @@
 //! an operator has nothing to gain by turning one. What an operator would turn is a setting. How
 //! much a front door passes on is said where the door is.
 
-use std::time::Duration;
+use std::{num::NonZero, time::Duration};
 
 /// Longest time a caller waits for an answer, whatever S3 does. Three full attempts with their
 /// backoffs (4.6 s) fit, and it is far below the 29–30 s at which gateways give up by themselves.
@@ -64,9 +64,29 @@ pub const MAX_REQUEST_BODY: usize = 16 * 1024;
 /// Longest query string. It says the same as a body.
 pub const MAX_QUERY: usize = MAX_REQUEST_BODY;
 
-/// Largest status file that is read. Answering one takes the process to 52 MB of resident memory,
+/// Largest status file that is read. Answering one takes the process to 66 MB of resident memory,
 /// far from the template's 256 MB. A larger file is a result, not a status.
 pub const MAX_STATUS_FILE: u64 = 32 * 1024 * 1024;
+
+/// Files from this size on take turns (see `turns.rs`). Smaller ones cost a tenth of a millisecond of CPU, and
+/// 1,600 of them at once, the most that Lambda sends, fit the other half of the 2 GB of the smallest
+/// environment on Managed Instances.
+pub const LARGE_FILE: u64 = 128 * 1024;
+
+/// One part in so many of the environment's memory is for large files. The other half is for small ones,
+/// connections, threads and what the allocator keeps.
+pub const LARGE_FILES_SHARE: u64 = 2;
+
+/// Most memory, in bytes, that large files take for each core: two of the largest. With more of them
+/// at once none is answered sooner, and S3 seems slow.
+pub const LARGE_FILES_PER_CORE: u64 = 128 * 1024 * 1024;
+
+/// Most memory, in bytes, that the answer to a large file takes beside the file: a compressed body in its buffer, its
+/// base64, and the payload with that.
+pub const MAX_ANSWER_MEMORY: u64 = 20 * 1024 * 1024;
+
+/// Memory of an environment that does not say how much it has, in MB: what the template gives it.
+pub const DEFAULT_MEMORY: NonZero<u32> = NonZero::new(256).unwrap();
 
 /// Largest answer to a directory bucket's `CreateSession` that is read. It has some 2 KB.
 pub const MAX_SESSION: u64 = 16 * 1024;

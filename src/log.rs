@@ -83,6 +83,7 @@ impl RequestLine<'_> {
                     status,
                     run_time = seconds(run_time),
                     s3_time = (self.s3.attempts > 0).then(|| seconds(self.s3.time)),
+                    wait_time = (!self.s3.turn.waited.is_zero()).then(|| seconds(self.s3.turn.waited)),
                     s3_attempts = (self.s3.attempts > 0).then_some(self.s3.attempts),
                     bytes = self.bytes,
                     stalled = self.stalled,

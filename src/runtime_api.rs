@@ -36,6 +36,7 @@ use crate::{
     endpoint::Endpoint,
     front_door::Event,
     limits::{RUNTIME_API_ATTEMPTS, RUNTIME_API_PAUSE},
+    turns::Turn,
 };
 
 /// Ties an answer to its invocation, so that Lambda can refuse one that comes too late.
@@ -124,10 +125,12 @@ impl Place {
         let invocation = invocation(&head.headers).ok_or(RuntimeApiError::NoInvocation)?;
 
         let url = format!("{}/{}", self.url, invocation.request_id);
-        let answer = match Event::parse(&payload) {
+        // The turn is kept until the answer is sent.
+        let (answer, _turn) = match Event::parse(&payload) {
             Ok(event) => {
-                let answer = event.answer(&self.endpoint, invocation).await;
-                Request::post(format!("{url}/response")).body(serde_json::to_vec(&answer)?.into())
+                let (answer, mut turn) = event.answer(&self.endpoint, invocation).await;
+                let payload = turn.work(move || serde_json::to_vec(&answer)).await?;
+                (Request::post(format!("{url}/response")).body(payload.into()), turn)
             }
             Err(error) => {
                 error!(
@@ -137,9 +140,9 @@ impl Place {
                     "not an event"
                 );
                 let body = json!({ "errorType": "NoFrontDoor", "errorMessage": error.to_string() }).to_string();
-                Request::post(format!("{url}/error"))
-                    .header("lambda-runtime-function-error-type", "Function.NoFrontDoor")
-                    .body(body.into())
+                let error = Request::post(format!("{url}/error"))
+                    .header("lambda-runtime-function-error-type", "Function.NoFrontDoor");
+                (error.body(body.into()), Turn::default())
             }
         };
         let mut answer = answer?;

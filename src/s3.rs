@@ -33,6 +33,7 @@ use aws_smithy_async::time::SharedTimeSource;
 use http::{
     StatusCode, Uri,
     header::{self, HeaderName},
+    response,
 };
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Bytes, Incoming};
@@ -44,12 +45,13 @@ use hyper_util::{
 use rustls::{ClientConfig, RootCertStore};
 use tokio::{
     net::TcpStream,
+    task::yield_now,
     time::{Instant, sleep, timeout},
 };
 use tower::{BoxError, timeout::Timeout, util::BoxCloneSyncService};
 
 use crate::{
-    limits::{ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, MAX_S3_ERROR, MAX_SESSION, POOL_IDLE_TIMEOUT, THAW},
+    limits::{ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, LARGE_FILE, MAX_S3_ERROR, MAX_SESSION, POOL_IDLE_TIMEOUT, THAW},
     s3::{
         bucket::{Access, Bucket},
         checksum::Checksum,
@@ -57,6 +59,7 @@ use crate::{
         request::{for_object, for_session},
         session::{Session, Sessions},
     },
+    turns::{Timing, Turn, Turns},
 };
 
 const EXPIRATION: HeaderName = HeaderName::from_static("x-amz-expiration");
@@ -80,7 +83,9 @@ pub(crate) struct Get<'a> {
     pub(crate) key: String,
     /// Larger objects are refused. If S3 says how large an object is, it is not even downloaded.
     pub(crate) max_bytes: u64,
-    /// What one attempt may take, from the request to the last byte of the body.
+    /// Where a large object waits for its turn before its body is read.
+    pub(crate) turns: Option<&'a Turns>,
+    /// What one attempt may take, from the request to the last byte of the body, without such a wait.
     pub(crate) attempt_timeout: Duration,
 }
 
@@ -96,14 +101,21 @@ pub(crate) struct Object {
     pub(crate) expires: Option<SystemTime>,
 }
 
+/// The head of S3's answer, and its body, not read yet.
+type Opened = (response::Parts, Incoming);
+
 /// What a read took so far. It is filled in as things happen, so that it is there even when the
 /// request's time runs out in between.
 #[derive(Default)]
 pub(crate) struct ReadStats {
     /// Attempts begun.
     pub(crate) attempts: u32,
-    /// Time spent in them and between them.
+    /// Time that S3 took: in them, without waiting for a turn, and between them.
     pub(crate) time: Duration,
+    /// The object's size, once S3 has said it.
+    pub(crate) announced: Option<u64>,
+    /// The object's turn. It lasts as long as this does.
+    pub(crate) turn: Turn,
     /// Why the last failed attempt failed.
     pub(crate) last_failure: Option<Failure>,
 }
@@ -160,23 +172,17 @@ impl S3 {
         etag: Option<&str>,
         stats: &mut ReadStats,
     ) -> Result<Option<Object>, Failure> {
-        let started = Instant::now();
         let mut had_new_session = false;
         loop {
             stats.attempts += 1;
-            let mut attempt = pin!(self.attempt(get, etag));
-            let outcome = match timeout(get.attempt_timeout, &mut attempt).await {
-                Err(_elapsed) => timeout(THAW, attempt).await,
-                outcome => outcome,
-            };
-            stats.time = started.elapsed();
-            match outcome.unwrap_or_else(|elapsed| Err(elapsed.into())) {
+            match self.attempt(get, etag, stats).await {
                 Err(failure) if failure.kind == FailureKind::SessionEnded && !had_new_session => {
                     stats.last_failure = Some(failure);
                     had_new_session = true;
                 }
                 Err(failure) if failure.kind.row().retried && stats.attempts < ATTEMPTS => {
                     stats.last_failure = Some(failure);
+                    let _timing = Timing::of(&mut stats.time);
                     sleep(BACKOFF.mul_f64(fastrand::f64()) * 2u32.pow(stats.attempts - 1)).await;
                 }
                 outcome => return outcome,
@@ -184,17 +190,49 @@ impl S3 {
         }
     }
 
-    async fn attempt(&self, get: &Get<'_>, etag: Option<&str>) -> Result<Option<Object>, Failure> {
+    async fn attempt(
+        &self,
+        get: &Get<'_>,
+        etag: Option<&str>,
+        stats: &mut ReadStats,
+    ) -> Result<Option<Object>, Failure> {
+        let started = Instant::now();
+        let opened = within(get.attempt_timeout, self.open(get, etag), &mut stats.time).await?;
+        let Some((head, body)) = opened else { return Ok(None) };
+        let left = get.attempt_timeout.saturating_sub(started.elapsed());
+
+        stats.announced = body.size_hint().exact();
+        let size = stats.announced.unwrap_or(get.max_bytes);
+        // What is larger than that is refused before it is read.
+        if let Some(turns) = get.turns.filter(|_| size <= get.max_bytes) {
+            stats.turn.take(turns, size).await;
+        }
+        let bytes = within(left, collect(body, get.max_bytes), &mut stats.time).await?;
+        let bytes = match Checksum::of(&head.headers) {
+            Some(checksum) => stats.turn.work(move || checksum.verify(&bytes).map(|()| bytes)).await?,
+            None => bytes,
+        };
+        let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
+        Ok(Some(Object {
+            bytes,
+            etag: text(header::ETAG).map(Into::into),
+            last_modified: text(header::LAST_MODIFIED).and_then(date),
+            expires: text(EXPIRATION).and_then(expiry_date).and_then(date),
+        }))
+    }
+
+    /// Asks for an object; `None` if its version is `etag`.
+    async fn open(&self, get: &Get<'_>, etag: Option<&str>) -> Result<Option<Opened>, Failure> {
         match get.bucket.access {
             Access::Role => self.get_object(get, etag, self.role().await?).await,
             Access::Session => {
-                let outcome = Box::pin(self.attempt_in_session(get, etag)).await;
+                let outcome = Box::pin(self.open_in_session(get, etag)).await;
                 outcome.map_err(Failure::of_directory_bucket)
             }
         }
     }
 
-    async fn attempt_in_session(&self, get: &Get<'_>, etag: Option<&str>) -> Result<Option<Object>, Failure> {
+    async fn open_in_session(&self, get: &Get<'_>, etag: Option<&str>) -> Result<Option<Opened>, Failure> {
         let shared = self.sessions.of(get.bucket.url());
         let session = shared.session(self.clock.now(), || self.create_session(get.bucket)).await?;
         let outcome = self.get_object(get, etag, session.credentials.clone()).await;
@@ -225,7 +263,7 @@ impl S3 {
         get: &Get<'_>,
         etag: Option<&str>,
         credentials: Credentials,
-    ) -> Result<Option<Object>, Failure> {
+    ) -> Result<Option<Opened>, Failure> {
         let request = for_object(get.bucket, &get.key, etag, credentials, self.clock.now())?;
         let (head, body) = self.http.request(request).await?.into_parts();
         if head.status == StatusCode::NOT_MODIFIED {
@@ -236,17 +274,7 @@ impl S3 {
             let body = collect(body, MAX_S3_ERROR).await.unwrap_or_default();
             return Err(Failure::refused(head.status, &body));
         }
-        let bytes = collect(body, get.max_bytes).await?;
-        if let Some(checksum) = Checksum::of(&head.headers) {
-            checksum.verify(&bytes)?;
-        }
-        let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
-        Ok(Some(Object {
-            bytes,
-            etag: text(header::ETAG).map(Into::into),
-            last_modified: text(header::LAST_MODIFIED).and_then(date),
-            expires: text(EXPIRATION).and_then(expiry_date).and_then(date),
-        }))
+        Ok(Some((head, body)))
     }
 }
 
@@ -257,6 +285,21 @@ fn date(text: &str) -> Option<SystemTime> {
 /// The date in `expiry-date="Fri, 23 Dec 2026 00:00:00 GMT", rule-id="…"`.
 fn expiry_date(expiration: &str) -> Option<&str> {
     Some(expiration.split_once("expiry-date=\"")?.1.split_once('"')?.0)
+}
+
+/// What a part of an attempt comes to within `limit`. `time` grows by what it takes.
+async fn within<T>(
+    limit: Duration,
+    part: impl Future<Output = Result<T, Failure>>,
+    time: &mut Duration,
+) -> Result<T, Failure> {
+    let _timing = Timing::of(time);
+    let mut part = pin!(part);
+    let outcome = match timeout(limit, &mut part).await {
+        Err(_elapsed) => timeout(THAW, part).await,
+        outcome => outcome,
+    };
+    outcome.unwrap_or_else(|elapsed| Err(elapsed.into()))
 }
 
 /// A body of at most `max` bytes. hyper makes sure that it is as long as announced.
@@ -271,6 +314,9 @@ async fn collect(mut body: Incoming, max: u64) -> Result<Vec<u8>, Failure> {
             let length = (bytes.len() + chunk.len()) as u64;
             if length > max {
                 return Err(Failure::too_large(length, max));
+            }
+            if length / LARGE_FILE > bytes.len() as u64 / LARGE_FILE {
+                yield_now().await; // there is always more of a large body to read: others come in between
             }
             bytes.extend_from_slice(&chunk);
         }

@@ -10,6 +10,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::{
     keyring::{live::Source, ring::Keyring},
+    limits::DEFAULT_MEMORY,
     s3::{bucket::Bucket, trust_store::TrustStore},
 };
 
@@ -87,6 +88,12 @@ const CONCURRENCY: Variable = Variable {
     meaning: "invocations that Lambda sends to an environment at a time",
 };
 
+const MEMORY: Variable = Variable {
+    names: &["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"],
+    set_by: SetBy::Lambda,
+    meaning: "memory in MB, half of which bounds what large status files take at once",
+};
+
 const INITIALIZATION: Variable = Variable {
     names: &["AWS_LAMBDA_INITIALIZATION_TYPE"],
     set_by: SetBy::Lambda,
@@ -94,7 +101,7 @@ const INITIALIZATION: Variable = Variable {
 };
 
 /// Every variable that the function reads.
-pub const VARIABLES: [Variable; 11] = [
+pub const VARIABLES: [Variable; 12] = [
     JOBS_BUCKET,
     JOBS_PREFIX,
     API_KEYS,
@@ -104,6 +111,7 @@ pub const VARIABLES: [Variable; 11] = [
     TRUST_STORE,
     REGION,
     CREDENTIALS,
+    MEMORY,
     CONCURRENCY,
     INITIALIZATION,
 ];
@@ -124,6 +132,8 @@ pub struct Settings {
     /// Invocations that Lambda sends to this environment at a time: 1 unless the function runs on
     /// Managed Instances.
     pub concurrency: NonZero<usize>,
+    /// The environment's memory, in MB.
+    pub memory: NonZero<u32>,
     /// What is logged of this program's own events.
     pub log: LevelFilter,
 }
@@ -164,6 +174,7 @@ impl Settings {
                 .required(&API_KEYS, "a keyring document or s3://bucket/key", |value| parse_api_keys(value, bucket)),
             trust_store: reader.optional(&TRUST_STORE, parse_trust_store).unwrap_or_default(),
             concurrency: reader.optional(&CONCURRENCY, parse_concurrency).unwrap_or(NonZero::<usize>::MIN),
+            memory: reader.optional(&MEMORY, parse_memory).unwrap_or(DEFAULT_MEMORY),
             log: reader.optional(&LOG_LEVEL, parse_log_level).unwrap_or(LevelFilter::INFO),
         };
         let _ = reader.optional(&INITIALIZATION, refuse_snap_start);
@@ -259,6 +270,10 @@ fn parse_trust_store(path: &str) -> Result<TrustStore, String> {
 
 fn parse_concurrency(value: &str) -> Result<NonZero<usize>, String> {
     value.parse().map_err(|_| "is not a number of invocations: it takes 1 or more".into())
+}
+
+fn parse_memory(value: &str) -> Result<NonZero<u32>, String> {
+    value.parse().map_err(|_| "is not a number of MB: it takes 1 or more".into())
 }
 
 /// A snapshot would give every environment the same `queue_id`, and `SnapStart` hands credentials over

@@ -40,10 +40,6 @@ impl Class {
 
     /// An S3 that has a status file for every job, and what a function needs to read from it.
     async fn start(self) -> (FaultS3, &'static str) {
-        let status = |head: &str| {
-            let job_id = job_id(head);
-            object(format!(r#"{{"job_status":"done","job_id":"{job_id}","text":"{:900}"}}"#, ""))
-        };
         match self {
             Self::Standard => {
                 let server = FaultS3::start().await;
@@ -58,6 +54,11 @@ impl Class {
             }
         }
     }
+}
+
+/// A small status file that names its job.
+pub fn status(head: &str) -> Vec<u8> {
+    object(format!(r#"{{"job_status":"done","job_id":"{}","text":"{:900}"}}"#, job_id(head), ""))
 }
 
 /// Measures every number of callers and prints the tables.
@@ -103,7 +104,7 @@ async fn measure(class: Class, calls: u32, limit: u32, rounds: u32) {
 }
 
 /// What each poll took, in ms.
-async fn poll(function: &Arc<Function>, callers: u32, rounds: u32) -> Samples {
+pub async fn poll(function: &Arc<Function>, callers: u32, rounds: u32) -> Samples {
     let polling: Vec<_> = (0..callers)
         .map(|_| {
             let function = Arc::clone(function);

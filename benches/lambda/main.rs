@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::cast_precision_loss, clippy::unchecked_time_subtraction)]
 
+mod beside;
 mod cold;
 mod concurrency;
 mod cores;
@@ -33,9 +34,12 @@ fn main() -> ExitCode {
     }
     let short = has("--short");
     program::build(); // before anything is measured: a build takes every core
-    let within = cores::on_one(|| {
+    let mut within = cores::on_one(|| {
         Builder::new_current_thread().enable_all().build().unwrap().block_on(figures::measure_all(short))
     });
     Builder::new_multi_thread().enable_all().build().unwrap().block_on(concurrency::measure_all(short));
+    within &= cores::on_others(|| {
+        Builder::new_multi_thread().enable_all().build().unwrap().block_on(beside::measure_all(short))
+    });
     if within || short { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

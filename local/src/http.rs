@@ -89,7 +89,8 @@ async fn answer(endpoint: &Endpoint, request: Request<Incoming>) -> Response<Ful
             deadline: SystemTime::now() + LAMBDA_TIMEOUT,
         },
     };
-    endpoint.answer(&call).await.map(|body| match body {
+    let (answer, _turn) = endpoint.answer(&call).await;
+    answer.map(|body| match body {
         Body::Text(text) => Full::from(text),
         Body::Gzip(bytes) => Full::from(bytes),
     })

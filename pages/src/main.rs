@@ -6,7 +6,7 @@ use job_status::{
     DOORS, Error, Failure, FailureKind, JobId, SetBy, VARIABLES,
     limits::{
         ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, DEADLINE_RESERVE, GZIP_FROM, KEYRING_FRESH, KEYRING_GRACE,
-        KEYRING_PATIENCE, KEYRING_RETRY, MAX_KEYRING, MAX_REQUEST_BODY, MAX_STATUS_FILE, PAYLOAD_OVERHEAD,
+        KEYRING_PATIENCE, KEYRING_RETRY, LARGE_FILE, MAX_KEYRING, MAX_REQUEST_BODY, MAX_STATUS_FILE, PAYLOAD_OVERHEAD,
         POOL_IDLE_TIMEOUT, PROBE_BUDGET, REQUEST_BUDGET, SESSION_PATIENCE, SESSION_RENEWAL,
     },
 };
@@ -27,7 +27,7 @@ fn times() -> Table {
             format!("{}, or what is left of the invocation less {}", time(REQUEST_BUDGET), time(DEADLINE_RESERVE)),
         ),
         ("a connection to S3, TLS included", time(CONNECT_TIMEOUT)),
-        ("one attempt at an object, body included", time(ATTEMPT_TIMEOUT)),
+        ("one attempt at an object, body included, waiting for a turn not", time(ATTEMPT_TIMEOUT)),
         ("attempts at an object", format!("{ATTEMPTS}, after random waits of up to {} ms", waits.join(" and "))),
         ("an idle connection is dropped after", time(POOL_IDLE_TIMEOUT)),
         ("the read at start-up", time(PROBE_BUDGET)),
@@ -47,6 +47,7 @@ fn sizes() -> Table {
     let mut table = Table::new(["limit", "value"]);
     table.row("a request's body, or its query string", [size(MAX_REQUEST_BODY as u64)]);
     table.row("a status file", [size(MAX_STATUS_FILE)]);
+    table.row("a status file waits for its turn from", [size(LARGE_FILE)]);
     table.row("a keyring", [size(MAX_KEYRING)]);
     table.row("an envelope is compressed from", [size(GZIP_FROM as u64)]);
     for door in &DOORS {

@@ -215,7 +215,7 @@ impl ObjectKeyring {
 }
 
 fn get<'a>(bucket: &'a Bucket, key: &str, attempt_timeout: Duration) -> Get<'a> {
-    Get { bucket, key: key.into(), max_bytes: MAX_KEYRING, attempt_timeout }
+    Get { bucket, key: key.into(), max_bytes: MAX_KEYRING, turns: None, attempt_timeout }
 }
 
 /// Time since `then`, without bound if the clock was set back since.

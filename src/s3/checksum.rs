@@ -19,9 +19,9 @@ const HEADERS: [(&str, ChecksumAlgorithm); 5] = [
 ];
 
 /// What an object's content should add up to.
-pub(super) struct Checksum<'a> {
+pub(super) struct Checksum {
     algorithm: Box<dyn HttpChecksum>,
-    expected: &'a HeaderValue,
+    expected: HeaderValue,
 }
 
 /// The content adds up to something else.
@@ -33,14 +33,14 @@ pub(super) struct Mismatch {
     actual: HeaderValue,
 }
 
-impl<'a> Checksum<'a> {
+impl Checksum {
     /// The checksum in the headers of S3's answer. `None` as well for an object that was uploaded in
     /// parts: its checksum is made of the parts' checksums, and can't be verified here.
-    pub(super) fn of(headers: &'a HeaderMap) -> Option<Self> {
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
         HEADERS.into_iter().find_map(|(header, algorithm)| {
             let expected = headers.get(header)?;
             let is_of_parts = expected.as_bytes().contains(&b'-');
-            (!is_of_parts).then(|| Self { algorithm: algorithm.into_impl(), expected })
+            (!is_of_parts).then(|| Self { algorithm: algorithm.into_impl(), expected: expected.clone() })
         })
     }
 

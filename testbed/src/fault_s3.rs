@@ -23,6 +23,8 @@ use tokio_rustls::{
 pub enum Act {
     /// A complete answer; the connection stays open.
     Answer(Vec<u8>),
+    /// The same, too large to be copied for each request.
+    AnswerShared(Arc<[u8]>),
     /// A complete answer; then the connection is closed, though no header announced it.
     AnswerThenClose(Vec<u8>),
     /// These bytes, and then nothing more.
@@ -150,6 +152,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(stream: S, state: &Mutex<St
         };
         match act {
             Act::Answer(bytes) => stream.write_all(&bytes).await.ok()?,
+            Act::AnswerShared(bytes) => stream.write_all(&bytes).await.ok()?,
             Act::AnswerThenClose(bytes) | Act::Close(bytes) => {
                 stream.write_all(&bytes).await.ok()?;
                 return None;

@@ -20,3 +20,4 @@ mod runtime_api;
 mod settings;
 mod soak;
 mod status_files;
+mod turns;

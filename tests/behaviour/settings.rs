@@ -95,6 +95,11 @@ fn malformed_settings_are_named_without_their_value() {
             "AWS_LAMBDA_INITIALIZATION_TYPE is snap-start: SnapStart is not supported, switch it off",
         ),
         (
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            "0",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE is not a number of MB: it takes 1 or more",
+        ),
+        (
             "JOBS_BUCKET",
             "arn:aws:s3::123456789012:accesspoint/mfzwi23gnjvgw.mrap",
             "JOBS_BUCKET is not a bucket or access point that can be read (no multi-region access point)",

@@ -7,6 +7,7 @@ use job_status::limits::MAX_STATUS_FILE;
 use testbed::{
     fault_s3::{Act, FaultS3, error_document, job_id, object, object_announced_as, object_with},
     lambda::Function,
+    status_file::noisy,
     variables,
 };
 use uuid::Uuid;
@@ -86,16 +87,21 @@ async fn poll(function: &Function, job_id: String) -> String {
 async fn the_largest_file_is_answered_within_the_memory_of_a_256_mb_function() {
     let segment = r#"{"start":12.5,"text":"And this is what was said, \"more or less\"."},"#;
     let largest = usize::try_from(MAX_STATUS_FILE).unwrap();
-    let content = format!(r#"{{"segments":[{}0]}}"#, segment.repeat((largest - 20) / segment.len()));
+    let prose = format!(r#"{{"segments":[{}0]}}"#, segment.repeat((largest - 20) / segment.len()));
+    // As much as fits when it is compressed: then the buffers are as large as they can be.
+    let noise = String::from_utf8(noisy(largest, 4_400_000)).unwrap();
     let s3 = FaultS3::start().await;
-    s3.always(Act::Answer(object(&content)));
     let function = start_binary(&variables::with_s3(s3.url())).await;
     let request = Request::job("aaaaaaaa-0000-4000-8000-000000000001");
-    for _ in 0..3 {
+    for content in [&prose, &noise, &prose, &noise] {
+        s3.always(Act::Answer(object(content)));
         let compressed = request.clone().header("accept-encoding", "gzip");
-        assert_eq!(send(&function, &compressed).await.status_file(), content);
+        assert_eq!(send(&function, &compressed).await.status_file(), *content);
         assert!(send(&function, &request).await.body.contains("send accept-encoding: gzip"));
     }
+    s3.always(Act::Answer(object(noisy(largest, largest - 100))));
+    let too_large = send(&function, &request.header("accept-encoding", "gzip")).await;
+    assert_eq!(too_large.body, r#"{"error":"Failed to retrieve job status: the status is too large","code":500}"#);
     let peak = usage(function.pid()).peak;
     println!("peak resident memory: {peak} KiB");
     // The rest of the 256 MB is left to Lambda, with a margin.
@@ -146,15 +152,15 @@ fn faults() -> impl FnMut(&str) -> Act + Send {
 }
 
 #[derive(Debug)]
-struct Usage {
+pub struct Usage {
     /// In KiB.
     resident: u64,
     /// The most resident memory so far, in KiB.
-    peak: u64,
+    pub peak: u64,
     descriptors: usize,
 }
 
-fn usage(pid: u32) -> Usage {
+pub fn usage(pid: u32) -> Usage {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let kib = |name| {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();

@@ -151,7 +151,8 @@ async fn a_huge_file_is_refused_before_it_is_downloaded() {
     // If it waited for the body, it would wait for ever.
     s3.then([Act::Hang(object_announced_as(50_000_000, "", b"{"))]);
     s3.take_requests();
-    assert_response!(environment.poll(UNKNOWN).await, @r#"
+    let response = environment.send(Request::job(UNKNOWN).header("accept-encoding", "gzip")).await;
+    assert_response!(response, @r#"
     500
 
     {"error":"Failed to retrieve job status: the status is too large","code":500}
@@ -159,6 +160,29 @@ async fn a_huge_file_is_refused_before_it_is_downloaded() {
     assert_eq!(s3.take_requests().len(), 1, "not tried again");
     let line = environment.logs.request();
     assert_eq!(line["error"], "too_large: the object has at least 50000000 bytes, 33554432 are read");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_fit_uncompressed_is_refused_before_it_is_downloaded() {
+    let s3 = FaultS3::start().await;
+    let environment = Deployment::with_s3(s3.url()).start().await;
+    let compress = "the status is too large to be sent uncompressed: send accept-encoding: gzip";
+    for (size, gateway, message) in [
+        (7_000_000, &GATEWAYS[0], compress),
+        (1_100_000, &GATEWAYS[1], compress),
+        (7_000_000, &GATEWAYS[2], "the status is too large"),
+        (50_000_000, &GATEWAYS[0], "the status is too large"),
+    ] {
+        // If it waited for the body, it would wait for ever.
+        s3.then([Act::Hang(object_announced_as(size, "", b"{"))]);
+        s3.take_requests();
+        let response = environment.send(Request::job(UNKNOWN).through(gateway)).await;
+        let body = format!(r#"{{"error":"Failed to retrieve job status: {message}","code":500}}"#);
+        assert_eq!((response.status, response.body), (500, body), "{size} through {}", gateway.name);
+        assert_eq!(s3.take_requests().len(), 1, "not tried again");
+        let line = environment.logs.request();
+        assert!(line["error"].as_str().unwrap().contains(&size.to_string()), "{line}");
+    }
 }
 
 #[tokio::test]
@@ -228,11 +252,9 @@ async fn a_status_that_is_too_large_even_compressed_is_refused() {
         .take(12_000_000)
         .collect();
     let content = format!(r#"{{"text":"{noise}"}}"#);
-    let plain = environment.poll_file(&content).await;
-    let compressed = environment.send(Request::job(UNKNOWN).header("accept-encoding", "gzip")).await;
-    for response in [plain, compressed] {
-        assert_eq!(response.body, r#"{"error":"Failed to retrieve job status: the status is too large","code":500}"#);
-    }
+    environment.put("jobs", &format!("{UNKNOWN}.json"), content);
+    let response = environment.send(Request::job(UNKNOWN).header("accept-encoding", "gzip")).await;
+    assert_eq!(response.body, r#"{"error":"Failed to retrieve job status: the status is too large","code":500}"#);
 }
 
 #[tokio::test]

@@ -125,7 +125,8 @@ impl Environment {
         let event = Event::parse(event.to_string().as_bytes()).unwrap();
         let deadline = self.clock.now() + time_left;
         let invocation = Invocation { request_id: REQUEST_ID.into(), trace_id: None, deadline };
-        serde_json::to_value(Box::pin(event.answer(&self.endpoint, invocation)).await).unwrap()
+        let (answer, _turn) = Box::pin(event.answer(&self.endpoint, invocation)).await;
+        serde_json::to_value(answer).unwrap()
     }
 
     /// Writes an object, or replaces it.

@@ -64,8 +64,8 @@ pub const MAX_REQUEST_BODY: usize = 16 * 1024;
 /// Longest query string. It says the same as a body.
 pub const MAX_QUERY: usize = MAX_REQUEST_BODY;
 
-/// Largest status file that is read. Answering one takes the process to 66 MB of resident memory,
-/// far from the template's 256 MB. A larger file is a result, not a status.
+/// Largest status file that is read. Answering one takes the process to 52 MB of resident memory,
+/// however badly it compresses, far from the template's 256 MB. A larger file is a result, not a status.
 pub const MAX_STATUS_FILE: u64 = 32 * 1024 * 1024;
 
 /// Files from this size on take turns (see `turns.rs`). Smaller ones cost a tenth of a millisecond of CPU, and

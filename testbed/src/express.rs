@@ -30,6 +30,8 @@ struct State {
     sessions: HashMap<String, OffsetDateTime>,
     sessions_made: u32,
     object: Answering,
+    /// Whether a session may write.
+    writes: bool,
     takes: Option<Duration>,
 }
 
@@ -37,8 +39,13 @@ impl Express {
     /// An empty one.
     pub async fn start() -> Self {
         let server = FaultS3::start().await;
-        let state =
-            State { sessions: HashMap::new(), sessions_made: 0, object: Box::new(|_| no_such_key()), takes: None };
+        let state = State {
+            sessions: HashMap::new(),
+            sessions_made: 0,
+            object: Box::new(|_| no_such_key()),
+            writes: false,
+            takes: None,
+        };
         let state = Arc::new(Mutex::new(state));
         let answering = Arc::clone(&state);
         server.always_by(move |head| {
@@ -52,6 +59,11 @@ impl Express {
     /// What requests for objects get, by their heads.
     pub fn hold(&self, object: impl FnMut(&str) -> Vec<u8> + Send + 'static) {
         self.state.lock().unwrap().object = Box::new(object);
+    }
+
+    /// Allows sessions to write, as a worker's role does. Who asks for no mode gets one to write then.
+    pub fn allow_writing(&self) {
+        self.state.lock().unwrap().writes = true;
     }
 
     /// What each answer takes.
@@ -75,15 +87,18 @@ impl State {
         let token = header(head, "x-amz-s3session-token");
         let signed_with = format!("Credential={}/", access_key(token));
         match self.sessions.get(token) {
+            Some(_) if head.starts_with("PUT ") && !self.writes => {
+                error_document("403 Forbidden", "AccessDenied", "Access Denied")
+            }
             Some(ends) if *ends > now && header(head, "authorization").contains(&signed_with) => (self.object)(head),
             Some(_) => error_document("400 Bad Request", "ExpiredToken", "The provided token has expired."),
             None => error_document("400 Bad Request", "InvalidToken", "The provided token is malformed or invalid."),
         }
     }
 
-    /// Only sessions to read are allowed, as to the template's role. Who asks for no mode gets that one.
+    /// At first only sessions to read are allowed, as to the template's role. Who asks for no mode gets that one.
     fn create_session(&mut self, head: &str, now: OffsetDateTime) -> Vec<u8> {
-        if header(head, "x-amz-create-session-mode") == "ReadWrite" {
+        if header(head, "x-amz-create-session-mode") == "ReadWrite" && !self.writes {
             return error_document("403 Forbidden", "AccessDenied", "Access Denied");
         }
         self.sessions_made += 1;

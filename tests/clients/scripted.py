@@ -105,11 +105,12 @@ def send(url: str, method: str = "POST", headers: dict[str, str] | None = None, 
 
 
 def forward(url: str, first=lambda: None):
-    """A step that does something `first` and then has the real endpoint answer."""
+    """A step that does something `first` and then has the real endpoint answer, by its own path."""
 
     def step(request: Request) -> Reply:
         first()
-        reply = send(url, request.method, request.headers, request.body)
+        query = urlsplit(request.path).query
+        reply = send(f"{url}?{query}" if query else url, request.method, request.headers, request.body)
         for name in ("content-length", "transfer-encoding", "connection"):
             reply.headers.pop(name, None)
         return reply

@@ -30,10 +30,19 @@ class Ended:
     seconds: float
 
 
-@pytest.fixture(scope="session", params=["bash", "python", "typescript", "rust"])
-def client(request, tmp_path_factory):
+METHODS = {"bash": "POST", "python": "GET", "typescript": "POST", "rust": "POST"}
+
+
+@pytest.fixture(scope="session", params=METHODS)
+def language(request):
+    """Of the program."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def client(language, tmp_path_factory):
     """Runs one of the programs."""
-    program = command(request.param, tmp_path_factory.mktemp(request.param))
+    program = command(language, tmp_path_factory.mktemp(language))
 
     def run(url, *arguments, key=KEY):
         started = time.monotonic()
@@ -74,15 +83,36 @@ def assert_pauses(server, *expected, spread=0):
     assert all(least <= pause < most for pause, (least, most) in zip(pauses, bounds)), pauses
 
 
-def test_a_job_is_followed_from_queued_through_running_to_done(client, job, step):
+def test_a_job_is_followed_from_queued_through_running_to_done(client, language, job, step):
     steps = [step("queued"), step("running", age=25), step("submitted", age=12), step("done", RESULT)]
     with Scripted(*steps) as server:
         ended = client(f"{server.url}/v1/toolkit/job/status", job)
     assert_done(ended)
     assert_pauses(server, 1, 2, 1)
     for request in server.seen:
-        assert (request.method, request.headers["x-api-key"]) == ("POST", KEY)
-        assert json.loads(request.body) == {"job_id": job}
+        assert (request.method, request.headers["x-api-key"]) == (METHODS[language], KEY)
+        if request.method == "POST":
+            assert json.loads(request.body) == {"job_id": job}
+        else:
+            assert (request.path, request.body) == (f"/v1/toolkit/job/status?job_id={job}", b"")
+
+
+def test_a_program_that_asks_by_get_takes_304_for_no_news(client, language, local, jobs, job, step):
+    if METHODS[language] != "GET":
+        pytest.skip("it sends POST")
+    answered = []
+
+    def unchanged(request):
+        reply = forward(local.url)(request)
+        answered.append((reply.status, reply.body))
+        return reply
+
+    with Scripted(step("running"), unchanged, unchanged, step("done", RESULT)) as server:
+        assert_done(client(server.url, job))
+    assert answered == [(304, b"")] * 2
+    etags = [request.headers.get("if-none-match") for request in server.seen]
+    assert etags[0] is None and etags[1] and etags[1:] == [etags[1]] * 3, etags
+    assert_pauses(server, 1, 1, 1)
 
 
 def test_the_endpoint_itself_is_followed_while_a_worker_writes(client, local, jobs, job):

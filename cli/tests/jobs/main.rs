@@ -7,4 +7,5 @@ mod keys_at_once;
 mod parser;
 mod publish;
 mod publish_faults;
+mod publish_permissions;
 mod toolkit;

@@ -1,0 +1,105 @@
+"""The companion command against moto's S3: `jobs keys` by twenty at once, and `jobs publish` before and after a restart.
+
+    python .ci/companion.py JOBS
+
+moto honours `If-Match` and `If-None-Match` on PUT: 412 for another ETag or an object that is there, 404 for one that
+is gone. Its server has threads, and looks first and writes later; so here it answers one request after the other,
+which makes a write one step, as it is in S3.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import uuid
+from pathlib import Path
+
+import boto3
+from botocore.exceptions import ClientError
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+AT_ONCE = 20
+RING = "s3://jobs/config/keyring.json"
+
+
+class Quiet(WSGIRequestHandler):
+    def log_request(self, *_):
+        pass
+
+
+def serve():
+    """moto, one request at a time; its address."""
+    app = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, app, threaded=False, request_handler=Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def main():
+    program, address = str(Path(sys.argv[1]).resolve()), serve()
+    own = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_REGION": "us-east-1"}
+    environment = {"PATH": os.environ["PATH"], "AWS_ENDPOINT_URL_S3": address} | own
+    anyone = {"aws_access_key_id": "any", "aws_secret_access_key": "any", "region_name": "us-east-1"}
+    s3 = boto3.client("s3", endpoint_url=address, **anyone)
+    s3.create_bucket(Bucket="jobs")
+
+    def start(*arguments):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen([program, *arguments], env=environment, text=True, **pipes)
+
+    def end(process, given=""):
+        output, errors = process.communicate(given, timeout=120)
+        assert process.returncode == 0, errors
+        return output, errors
+
+    def is_refused(code, **condition):
+        try:
+            s3.put_object(Bucket="jobs", Key="conditions", Body=b"", **condition)
+        except ClientError as error:
+            return error.response["Error"]["Code"] == code
+        return False
+
+    assert is_refused("NoSuchKey", IfMatch='"0"'), "moto writes what is gone"
+    s3.put_object(Bucket="jobs", Key="conditions", Body=b"", IfNoneMatch="*")
+    assert is_refused("PreconditionFailed", IfNoneMatch="*"), "moto ignores If-None-Match"
+    assert is_refused("PreconditionFailed", IfMatch='"0"'), "moto ignores If-Match"
+    print("moto honours If-Match and If-None-Match on PUT")
+
+    adding = [start("keys", "add", f"key-{number}", "--create", "--ring", RING) for number in range(AT_ONCE)]
+    keys = [end(process)[0] for process in adding]
+    listed = json.loads(end(start("keys", "list", "--json", "--ring", RING))[0])
+    assert sorted(entry["name"] for entry in listed) == sorted(f"key-{number}" for number in range(AT_ONCE)), listed
+    for number, key in enumerate(keys):
+        whose = json.loads(end(start("keys", "whose", "--json", "--ring", RING), key)[0])
+        assert whose["name"] == f"key-{number}", whose
+    print(f"{AT_ONCE} keys added at once are {len(listed)} keys")
+
+    with tempfile.TemporaryDirectory() as directory:
+
+        def write(job, state):
+            Path(directory, f"{job}.json").write_text(json.dumps({"job_status": state}, indent=2))
+
+        def publish():
+            _, log = end(start("publish", directory, "s3://jobs/jobs/", "--once"))
+            (summary,) = (line for line in map(json.loads, log.splitlines()) if line["event"] == "summary")
+            return summary["published"], summary["unchanged"]
+
+        jobs = [str(uuid.uuid4()) for _ in range(50)]
+        for job in jobs:
+            write(job, "running")
+        first = publish()
+        write(jobs[0], "done")
+        again = publish()
+        assert (first, again) == ((50, 0), (1, 49)), (first, again)
+        for job in jobs:
+            stored = s3.get_object(Bucket="jobs", Key=f"jobs/{job}.json")
+            assert stored["ContentType"] == "application/json"
+            assert stored["Body"].read() == Path(directory, f"{job}.json").read_bytes()
+    print("a first start publishes 50 files, the next one the 1 that has changed")
+
+
+if __name__ == "__main__":
+    main()

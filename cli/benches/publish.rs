@@ -20,7 +20,7 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (root, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     fs::create_dir(root.path().join("jobs")).unwrap();
-    let s3 = runtime.block_on(local::s3::serve(root.path(), (Ipv4Addr::LOCALHOST, 0).into())).unwrap();
+    let s3 = runtime.block_on(local::s3::start(root.path(), (Ipv4Addr::LOCALHOST, 0).into())).unwrap();
     let write = |number, state: &str| {
         let status = json!({ "job_status": state, "response": "x".repeat(1000) });
         fs::write(directory.path().join(format!("{}.json", Uuid::from_u128(number))), status.to_string()).unwrap();

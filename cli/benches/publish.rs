@@ -1,6 +1,6 @@
 //! What `jobs publish` takes, against `cargo local`'s S3 on loopback: 10,000 files at a start, then
 //! single changes. Prints the figures of docs/performance.md.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
     fs,

@@ -76,6 +76,8 @@ def stand_in():
         made = subprocess.run(command, capture_output=True, text=True)
         if made.returncode:
             sys.exit(f"debootstrap ended with {made.returncode}:\n{made.stdout[-4000:]}{made.stderr}")
+        # A package's set-up would have made it. Without it glibc does not read /etc/hosts, where --add-host writes.
+        Path(f"{folder}/root/etc/nsswitch.conf").write_text("hosts: files dns\n")
         packed = subprocess.Popen(["tar", "-C", f"{folder}/root", "-c", "."], stdout=subprocess.PIPE)
         subprocess.run(["docker", "import", "-", IMAGE], stdin=packed.stdout, stdout=subprocess.DEVNULL, check=True)
         if packed.wait():

@@ -373,7 +373,7 @@ def aws():
 
 def follow(page, steps, clone, address):
     print(f"\n== {page}", flush=True)
-    walk = Walk(clone, address)
+    walk, started = Walk(clone, address), time.monotonic()
     try:
         for language, command, how in steps:
             title = command.splitlines()[0]
@@ -388,6 +388,7 @@ def follow(page, steps, clone, address):
                     walk.serve(command, how)
                 case None:
                     edit(clone / "parameters.toml", command)
+        print(f"== {time.monotonic() - started:.0f} s for {page}", flush=True)
     finally:
         walk.end()
 

@@ -14,7 +14,7 @@ use testbed::{
 };
 use tokio::{process::Command, sync::Barrier};
 
-use crate::harness::{BINARY, Request, Response, send, start_binary};
+use crate::harness::{BINARY, Request, Response, seed, send, start_binary};
 
 /// The function in front of an S3 server with the sample jobs, and what is behind that server.
 async fn start_with_samples(more: &[(&'static str, &str)]) -> (Function, TempDir) {
@@ -59,6 +59,7 @@ async fn every_sample_event_gets_its_documented_answer() {
     let (function, _s3) = start_with_samples(&[]).await;
     for (name, status, body) in documented {
         let event = fs::read_to_string(format!("events/{name}.json")).unwrap();
+        seed("event", event.as_bytes());
         let method = if event.contains(r#"ethod": "GET""#) { "GET" } else { "POST" };
         let answer = function.invoke(event).await;
         let response = Response::unpack(&answer.json(), method, &answer.request_id);

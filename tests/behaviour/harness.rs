@@ -10,6 +10,7 @@ mod openapi;
 mod process;
 mod request;
 mod response;
+mod seeds;
 
 pub use clock::{Clock, fast_timers};
 pub use deployment::{Deployment, Environment, REQUEST_ID};
@@ -19,3 +20,4 @@ pub use process::{BINARY, send, start_binary};
 pub use request::Request;
 pub use response::Response;
 pub(crate) use response::assert_response;
+pub use seeds::seed;

@@ -7,7 +7,7 @@ use local::samples::DONE;
 use serde_json::{Value, json};
 use testbed::{
     fault_s3::{Act, FaultS3, error_document, object},
-    keyring::{self, entry, sha256},
+    keyring::{self, DEMO_KEY, entry, sha256},
 };
 use tokio::{
     runtime::Builder,
@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::harness::{Deployment, Environment, Request, assert_response, fast_timers};
+use crate::harness::{Deployment, Environment, Request, assert_response, fast_timers, seed};
 
 const ACME: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 const FILMS: &str = "aaaaaaaa-0000-4000-8000-000000000002";
@@ -55,6 +55,7 @@ async fn each_key_of_the_ring_is_accepted_and_logged_by_its_name() {
         assert_eq!(status(&environment, key).await, 200);
         assert_eq!(environment.logs.request()["key"], name);
     }
+    assert_eq!(environment.logs.with("event", "keyring_loaded")[0]["key_count"], 3);
     assert_eq!(status(&environment, "key of nobody").await, 401);
     assert_eq!(environment.logs.request()["key"], Value::Null);
     assert_eq!(status(&environment, &sha256("key of acme")).await, 401, "a digest is no key");
@@ -389,6 +390,25 @@ async fn a_ring_that_cannot_be_loaded_fails_the_init() {
 }
 
 #[tokio::test]
+async fn a_ring_of_8_mib_is_read_and_one_byte_more_is_not() {
+    let s3 = FaultS3::start().await;
+    let ring = |size: usize| {
+        let mut document = keyring::document(&[entry("demo", DEMO_KEY)]).into_bytes();
+        document.resize(size, b' ');
+        document
+    };
+    let deployment = || Deployment::with_s3(s3.url()).set("API_KEYS", "s3://config/ring.json");
+    s3.then([Act::Answer(object(ring(8_388_608)))]);
+    assert_eq!(status(&deployment().start().await, DEMO_KEY).await, 404, "accepted; there is no such job");
+    s3.then([Act::Answer(object(ring(8_388_609)))]);
+    let failed = deployment().try_start().await.err().unwrap();
+    assert_eq!(
+        job_status::chain(&failed),
+        "the keyring cannot be read: too_large: the object has at least 8388609 bytes, 8388608 are read"
+    );
+}
+
+#[tokio::test]
 async fn neither_key_nor_digest_is_ever_printed_or_answered() {
     let environment = with_ring_in_s3(&[entry("good", "the good key")]).await;
     let mut bodies = String::new();
@@ -534,7 +554,9 @@ fn the_schema_and_the_parser_accept_the_same_documents() {
     let schema: Value = serde_json::from_str(include_str!("../../keyring.schema.json")).unwrap();
     let schema = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
     for (document, is_keyring) in documents() {
-        let parsed = job_status::Keyring::parse(document.to_string().as_bytes());
+        let text = document.to_string();
+        seed("keyring", text.as_bytes());
+        let parsed = job_status::Keyring::parse(text.as_bytes());
         assert_eq!(parsed.is_ok(), is_keyring, "parser on {document}");
         assert_eq!(schema.is_valid(&document), is_keyring, "schema on {document}");
     }
@@ -553,6 +575,7 @@ fn each_fault_is_named_with_its_entry() {
         json!({ "keys": [entry("acme", "k"), {}, with(entry("x", "y"), "prefix", "x"), with(entry("z", "z"), "expires", "soon")] }).to_string(),
         json!({ "keys": vec![json!({}); 10] }).to_string(),
     ] {
+        seed("keyring", document.as_bytes());
         let faults = job_status::Keyring::parse(document.as_bytes()).err().unwrap();
         answers += &format!("{faults}\n");
     }

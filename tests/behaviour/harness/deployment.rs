@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use testbed::variables::{self, Variables};
 
-use super::{Clock, Logs, Request, Response};
+use super::{Clock, Logs, Request, Response, seed};
 
 /// What `x-request-id` is in every test in this process.
 pub const REQUEST_ID: &str = "8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f";
@@ -117,12 +117,18 @@ impl Environment {
     /// Hands a request's event to the endpoint as the Lambda runtime does; returns the answer that
     /// its gateway gets.
     pub async fn invoke(&self, request: &Request) -> Value {
+        if let Some(body) = request.body.as_str() {
+            seed("payload", body.as_bytes());
+        }
+        seed("payload", request.query.as_bytes());
         self.hand_over(&request.event(), request.time_left).await
     }
 
     /// The same with any event.
     pub async fn hand_over(&self, event: &Value, time_left: Duration) -> Value {
-        let event = Event::parse(event.to_string().as_bytes()).unwrap();
+        let event = event.to_string();
+        seed("event", event.as_bytes());
+        let event = Event::parse(event.as_bytes()).unwrap();
         let deadline = self.clock.now() + time_left;
         let invocation = Invocation { request_id: REQUEST_ID.into(), trace_id: None, deadline };
         let (answer, _turn) = Box::pin(event.answer(&self.endpoint, invocation)).await;
@@ -141,6 +147,10 @@ impl Environment {
 }
 
 fn put(root: &TempDir, bucket: &str, key: &str, content: impl AsRef<[u8]>) {
+    if bucket == "jobs" {
+        seed("status_file", content.as_ref());
+        seed("encoded_size", &[b"\0", content.as_ref()].concat()); // repeated no times
+    }
     let path = root.path().join(bucket).join(key);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, content).unwrap();

@@ -286,6 +286,19 @@ async fn a_connection_is_used_again_for_15_seconds_and_then_dropped() {
     }
 }
 
+#[tokio::test]
+async fn an_error_document_of_16_kib_is_read_and_one_byte_more_is_not() {
+    let s3 = FaultS3::start().await;
+    let environment = Deployment::with_s3(s3.url()).start().await;
+    let document = |message: &str| error_document("403 Forbidden", "InvalidObjectState", message);
+    let empty = String::from_utf8(document("")).unwrap().split_once("\r\n\r\n").unwrap().1.len();
+    for (size, kind) in [(16_384, "archived"), (16_385, "access_denied")] {
+        s3.always(Act::Answer(document(&"x".repeat(size - empty))));
+        environment.poll(UNKNOWN).await;
+        assert_eq!(environment.logs.request()["kind"], kind, "{size}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_of_s3_reaches_the_caller() {
     let (s3, environment) = faulty().await;

@@ -267,3 +267,17 @@ async fn the_largest_file_is_accepted() {
     let request = Request::job(UNKNOWN).header("accept-encoding", "gzip").time_left(Duration::from_secs(10));
     assert_eq!(environment.send(request).await.status_file().len(), content.len());
 }
+
+#[tokio::test]
+async fn an_envelope_of_8_kib_is_compressed_and_one_byte_less_is_not() {
+    let environment = Environment::start().await;
+    let file = |padding: usize| format!(r#"{{"padding":"{}"}}"#, "x".repeat(padding));
+    let around = environment.poll_file(file(0)).await.body.len();
+    for (size, coding) in [(8191, None), (8192, Some("gzip"))] {
+        environment.put("jobs", &format!("{UNKNOWN}.json"), file(size - around));
+        let response = environment.send(Request::job(UNKNOWN).header("accept-encoding", "gzip")).await;
+        assert_eq!(response.body.len(), size);
+        assert_eq!(response.header("content-encoding"), coding, "{size}");
+        assert_eq!(response.header("vary"), coding.map(|_| "accept-encoding"), "{size}");
+    }
+}

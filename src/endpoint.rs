@@ -30,7 +30,12 @@ use crate::{
     log::RequestLine,
     request::{JobId, Payload},
     response::Reply,
-    s3::{Get, ReadStats, S3, bucket::Bucket, failure::FailureKind},
+    s3::{
+        S3,
+        bucket::Bucket,
+        failure::FailureKind,
+        object::{Get, ReadStats},
+    },
     settings::Settings,
     status_file::{State, StatusFile},
     turns::{Turn, Turns},

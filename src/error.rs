@@ -19,8 +19,8 @@ use crate::{
     limits::THROTTLED_RETRY_AFTER_SECONDS,
     request::{BadPayload, JobId},
     s3::{
-        ReadStats,
         failure::{Failure, FailureKind},
+        object::ReadStats,
     },
     status_file::Malformed,
 };

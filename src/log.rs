@@ -11,7 +11,7 @@ use tracing_subscriber::{filter::Targets, fmt, fmt::MakeWriter, layer::Subscribe
 use crate::{
     cause::{Cause, chain},
     request::JobId,
-    s3::ReadStats,
+    s3::object::ReadStats,
 };
 
 /// Starts logging to stdout, panics included. Only the first call of a process has an effect.

@@ -15,26 +15,16 @@ pub(crate) mod bucket;
 mod checksum;
 mod error_document;
 pub(crate) mod failure;
+pub(crate) mod object;
 mod request;
 mod session;
 pub(crate) mod trust_store;
 
-use std::{
-    pin::pin,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use aws_sdk_s3::{
-    config::{Credentials, ProvideCredentials, SharedCredentialsProvider},
-    primitives::{DateTime, DateTimeFormat},
-};
+use aws_sdk_s3::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
-use http::{
-    StatusCode, Uri,
-    header::{self, HeaderName},
-    response,
-};
+use http::{StatusCode, Uri, response};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
@@ -56,13 +46,12 @@ use crate::{
         bucket::{Access, Bucket},
         checksum::Checksum,
         failure::{Failure, FailureKind},
+        object::{Get, Object, ReadStats},
         request::{for_object, for_session},
         session::{Session, Sessions},
     },
-    turns::{Timing, Turn, Turns},
+    turns::Timing,
 };
-
-const EXPIRATION: HeaderName = HeaderName::from_static("x-amz-expiration");
 
 /// S3, as this function reads it. Cheap to clone; all clones share one connection pool and one
 /// TLS session cache.
@@ -77,48 +66,8 @@ pub struct S3 {
 /// Opens connections.
 pub type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
-/// One object to read.
-pub(crate) struct Get<'a> {
-    pub(crate) bucket: &'a Bucket,
-    pub(crate) key: String,
-    /// Larger objects are refused. If S3 says how large an object is, it is not even downloaded.
-    pub(crate) max_bytes: u64,
-    /// Where a large object waits for its turn before its body is read.
-    pub(crate) turns: Option<&'a Turns>,
-    /// What one attempt may take, from the request to the last byte of the body, without such a wait.
-    pub(crate) attempt_timeout: Duration,
-}
-
-/// An object, read whole.
-pub(crate) struct Object {
-    /// Its content, checked against S3's checksum where it has one.
-    pub(crate) bytes: Vec<u8>,
-    /// Its version.
-    pub(crate) etag: Option<String>,
-    /// When it was written.
-    pub(crate) last_modified: Option<SystemTime>,
-    /// When a rule of the bucket deletes it.
-    pub(crate) expires: Option<SystemTime>,
-}
-
 /// The head of S3's answer, and its body, not read yet.
 type Opened = (response::Parts, Incoming);
-
-/// What a read took so far. It is filled in as things happen, so that it is there even when the
-/// request's time runs out in between.
-#[derive(Default)]
-pub(crate) struct ReadStats {
-    /// Attempts begun.
-    pub(crate) attempts: u32,
-    /// Time that S3 took: in them, without waiting for a turn, and between them.
-    pub(crate) time: Duration,
-    /// The object's size, once S3 has said it.
-    pub(crate) announced: Option<u64>,
-    /// The object's turn. It lasts as long as this does.
-    pub(crate) turn: Turn,
-    /// Why the last failed attempt failed.
-    pub(crate) last_failure: Option<Failure>,
-}
 
 impl S3 {
     /// A client that trusts `roots`, opens connections, TCP and TLS, within [`CONNECT_TIMEOUT`], and
@@ -212,13 +161,7 @@ impl S3 {
             Some(checksum) => stats.turn.work(move || checksum.verify(&bytes).map(|()| bytes)).await?,
             None => bytes,
         };
-        let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
-        Ok(Some(Object {
-            bytes,
-            etag: text(header::ETAG).map(Into::into),
-            last_modified: text(header::LAST_MODIFIED).and_then(date),
-            expires: text(EXPIRATION).and_then(expiry_date).and_then(date),
-        }))
+        Ok(Some(Object::of(bytes, &head.headers)))
     }
 
     /// Asks for an object; `None` if its version is `etag`.
@@ -276,15 +219,6 @@ impl S3 {
         }
         Ok(Some((head, body)))
     }
-}
-
-fn date(text: &str) -> Option<SystemTime> {
-    DateTime::from_str(text, DateTimeFormat::HttpDate).ok()?.try_into().ok()
-}
-
-/// The date in `expiry-date="Fri, 23 Dec 2026 00:00:00 GMT", rule-id="…"`.
-fn expiry_date(expiration: &str) -> Option<&str> {
-    Some(expiration.split_once("expiry-date=\"")?.1.split_once('"')?.0)
 }
 
 /// What a part of an attempt comes to within `limit`. `time` grows by what it takes.

@@ -32,7 +32,12 @@ use crate::{
         ATTEMPT_TIMEOUT, KEYRING_ATTEMPT_TIMEOUT, KEYRING_FRESH, KEYRING_GRACE, KEYRING_PATIENCE,
         KEYRING_REPORT_INTERVAL, KEYRING_RETRY, KEYRING_STALE_PATIENCE, MAX_KEYRING,
     },
-    s3::{Get, ReadStats, S3, bucket::Bucket, failure::Failure},
+    s3::{
+        S3,
+        bucket::Bucket,
+        failure::Failure,
+        object::{Get, ReadStats},
+    },
 };
 
 /// Where the keyring is: in the setting itself, or in S3.

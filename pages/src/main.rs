@@ -1,6 +1,6 @@
 //! `cargo pages` fills the parts of the documentation that the function's own code knows.
 
-use std::{io, time::Duration};
+use std::{fs, io, path::Path, time::Duration};
 
 use job_status::{
     DOORS, Error, Failure, FailureKind, JobId, SetBy, VARIABLES,
@@ -15,7 +15,28 @@ use serde_json::Value;
 
 fn main() -> io::Result<()> {
     pages::update("docs/failure-modes.md", "pages", &[("times", &times()), ("s3", &s3()), ("sizes", &sizes())])?;
-    pages::update("README.md", "pages", &[("variables", &variables())])
+    pages::update("README.md", "pages", &[("variables", &variables())])?;
+    pages::update("docs/reliability.md", "pages", &[("counts", &counts()?)])
+}
+
+/// What the tests cover one by one.
+fn counts() -> io::Result<Table> {
+    let files = fs::read_dir(Path::new(pages::ROOT).join("events"))?.collect::<io::Result<Vec<_>>>()?;
+    let is_event = |name: &str| name != "env.json" && Path::new(name).extension().is_some_and(|kind| kind == "json");
+    let events = files.iter().filter(|file| file.file_name().to_str().is_some_and(is_event)).count();
+    let mut table = Table::new(["what", "how many", "tests"]);
+    for (what, how_many, tests) in [
+        (
+            "kinds of S3's failures, each provoked",
+            FailureKind::ALL.len(),
+            "cargo test --test behaviour -- faults:: express::",
+        ),
+        ("front doors, each with the whole contract", DOORS.len(), "cargo test --test behaviour contract::"),
+        ("sample events, each with its documented answer", events, "cargo test --test behaviour sample_event"),
+    ] {
+        table.row(what, [how_many.to_string(), format!("`{tests}`")]);
+    }
+    Ok(table)
 }
 
 fn times() -> Table {

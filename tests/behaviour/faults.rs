@@ -346,7 +346,25 @@ async fn an_authority_that_is_not_trusted_is_refused_and_ca_bundle_is_named() {
     assert_eq!((s3.connections() - before, s3.take_requests().len()), (3, 0));
     let line = environment.logs.request();
     assert_eq!(line["kind"], "untrusted");
-    assert!(line["hint"].as_str().unwrap().contains("AWS_CA_BUNDLE"), "{line}");
+    assert!(line["hint"].as_str().unwrap().contains("set AWS_CA_BUNDLE to a PEM file"), "{line}");
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused_and_the_name_is_to_be_checked() {
+    let (acceptor, pem) = tls();
+    let s3 = FaultS3::start_tls(acceptor).await;
+    let bundle = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&bundle, pem).unwrap();
+    let deployment = Deployment::with_s3(&s3.url().replace("localhost", "127.0.0.1"));
+    let environment = deployment.set("AWS_CA_BUNDLE", bundle.path().to_str().unwrap()).start().await;
+    let response = environment.poll(UNKNOWN).await;
+    assert_eq!(
+        response.body,
+        r#"{"error":"Failed to retrieve job status: no trusted connection to the status store","code":500}"#
+    );
+    let line = environment.logs.request();
+    assert_eq!(line["kind"], "untrusted");
+    assert!(line["hint"].as_str().unwrap().contains("check the endpoint's name"), "{line}");
 }
 
 #[tokio::test]

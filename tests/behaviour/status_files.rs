@@ -2,9 +2,16 @@
 
 use std::time::Duration;
 
+use job_status::{
+    Body, Gzip, encode,
+    limits::{GZIP_FROM, PAYLOAD_OVERHEAD},
+};
 use local::samples::UNKNOWN;
 use serde_json::{Value, json};
-use testbed::fault_s3::{Act, FaultS3, object, object_announced_as};
+use testbed::{
+    fault_s3::{Act, FaultS3, object, object_announced_as},
+    status_file::noisy,
+};
 
 use crate::harness::{Deployment, Environment, GATEWAYS, Request, assert_response};
 
@@ -243,6 +250,19 @@ async fn the_limit_is_on_the_encoded_answer_of_each_front_door() {
         }
     }
     assert!(sizes.iter().all(|spare| *spare > 0), "every answer is within its limit: {sizes:?}");
+}
+
+/// Not through the front door: how well an envelope compresses depends on the times in it.
+#[test]
+fn a_compressed_body_fits_to_the_byte() {
+    for size in GZIP_FROM..GZIP_FROM + 50 {
+        let content = noisy(size, size / 2);
+        let encoded = |limit| encode(&[str::from_utf8(&content).unwrap()], Gzip::Accepted, limit);
+        let Body::Gzip(compressed) = encoded(usize::MAX).ok().unwrap().body else { panic!("{size}: not compressed") };
+        let base64 = compressed.len().div_ceil(3) * 4;
+        assert!(encoded(base64 + PAYLOAD_OVERHEAD).is_ok(), "{size}: {base64} bytes fit exactly");
+        assert!(encoded(base64 + PAYLOAD_OVERHEAD - 1).is_err(), "{size}: {base64} bytes are one too many");
+    }
 }
 
 #[tokio::test]

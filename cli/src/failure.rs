@@ -32,9 +32,8 @@ impl Failure {
     }
 
     /// 6: files are not sent yet.
-    pub fn not_sent(files: usize) -> Self {
-        Self::new(6, format!("{files} files are not sent yet"))
-            .advise("see the errors above; the next start compares them with the bucket and sends them")
+    pub fn not_sent(what: impl Into<String>) -> Self {
+        Self::new(6, what)
     }
 
     /// 3: a job is not over, in time.

@@ -1,31 +1,28 @@
 //! `jobs publish`: status files from a directory to S3.
 //!
-//! [`watch`] tells which files changed, [`queue`] when each is looked at, [`mod@file`] reads one whole,
-//! [`upload`] sends it, [`publisher`] runs all of them, and [`log`] writes what the operator reads.
-//!
-//! The directory is the memory: what is not sent yet is still there, so a restart loses nothing and
-//! nothing is kept twice.
-
-mod file;
-mod log;
-mod publisher;
-mod queue;
-mod upload;
-mod watch;
+//! The crate [`publish`] does it. Here are the command line, signals, and what the operator reads.
 
 use std::{
-    fs::{File, TryLockError},
-    path::PathBuf,
+    io,
+    path::{Path, PathBuf},
 };
 
+use aws_config::retry::RetryConfig;
 use clap::Args;
 use humantime::Duration;
-use publisher::Publisher;
+use publish::{Publisher, Target, Unfinished, Unwatched, Watch};
 use tokio::signal::unix::{SignalKind, signal};
-use upload::Uploader;
-use watch::Watch;
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
-use crate::{failure::Failure, s3::Location};
+use crate::{
+    failure::Failure,
+    s3::{self, Location},
+};
 
 /// Watches a directory of status files and uploads each when it changes
 ///
@@ -41,7 +38,7 @@ pub struct Publish {
 
     /// Where to: s3://bucket/prefix/
     #[arg(value_parser = target)]
-    target: Location,
+    target: Target,
 
     /// Several changes of a file within this span are one upload
     #[arg(long, default_value = "200ms", value_name = "SPAN")]
@@ -57,42 +54,67 @@ pub struct Publish {
     once: bool,
 }
 
-fn target(text: &str) -> Result<Location, String> {
-    let location: Location = text.parse()?;
-    if !location.key.is_empty() && !location.key.ends_with('/') {
+fn target(text: &str) -> Result<Target, String> {
+    let Location { bucket, key: prefix } = text.parse()?;
+    if !prefix.is_empty() && !prefix.ends_with('/') {
         return Err("its prefix does not end in /: give s3://bucket/prefix/".into());
     }
-    Ok(location)
+    Ok(Target { bucket, prefix })
 }
 
 /// Publishes until it is told to stop.
 pub async fn run(publish: Publish) -> Result<(), Failure> {
-    let watching = format!("watching {}", publish.dir.display());
-    let directory = File::open(&publish.dir).map_err(|error| {
-        Failure::unreachable(watching.as_str(), &error).advise("make the directory, and let this user read it")
-    })?;
-    // Two publishers could send an older state after a newer one. Where directories can't be locked
-    // (NFS), that is left to the operator.
-    if let Err(TryLockError::WouldBlock) = directory.try_lock() {
-        return Err(Failure::no(format!("another jobs publish is at work on {}", publish.dir.display()))
-            .advise("end it first; one is enough for a directory"));
-    }
-    let watch = Watch::start(&publish.dir).map_err(|error| {
-        Failure::unreachable(watching, &error).advise(
-            "see that it is a directory; if it is, raise the limits fs.inotify.max_user_instances and max_user_watches",
-        )
-    })?;
+    let watch = Watch::start(&publish.dir).map_err(|error| unwatched(&publish.dir, &error))?;
     let mut signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal).into_iter();
     let (Some(Ok(mut term)), Some(Ok(mut interrupt))) = (signals.next(), signals.next()) else {
         return Err(Failure::no("signals cannot be received").advise("run it as a process of its own"));
     };
-    log::init();
-    let uploader = Uploader::new(publish.target).await?;
+    log();
+    let client = s3::client(RetryConfig::disabled()).await?;
     let stop = async move {
         tokio::select! {
             _ = term.recv() => {}
             _ = interrupt.recv() => {}
         }
     };
-    Publisher::new(publish.dir, watch, uploader, *publish.settle, *publish.since).run(publish.once, stop).await
+    let publisher = Publisher::new(watch, client, publish.target, *publish.settle, *publish.since);
+    publisher.run(publish.once, stop).await.map_err(|error| unfinished(&error))
+}
+
+/// Starts logging. The libraries underneath log warnings and errors only.
+fn log() {
+    let own = Targets::new().with_default(LevelFilter::WARN).with_target("publish", LevelFilter::INFO);
+    let lines = fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .with_writer(io::stderr);
+    // It is the first: nothing else in this process logs.
+    let _ = tracing_subscriber::registry().with(own).with(lines).try_init();
+}
+
+fn unwatched(directory: &Path, error: &Unwatched) -> Failure {
+    let watching = format!("watching {}", directory.display());
+    match error {
+        Unwatched::Unreadable(error) => {
+            Failure::unreachable(watching, error).advise("make the directory, and let this user read it")
+        }
+        Unwatched::Busy => Failure::no(format!("another jobs publish is at work on {}", directory.display()))
+            .advise("end it first; one is enough for a directory"),
+        Unwatched::Refused(error) => Failure::unreachable(watching, error).advise(
+            "see that it is a directory; if it is, raise the limits fs.inotify.max_user_instances and max_user_watches",
+        ),
+    }
+}
+
+fn unfinished(error: &Unfinished) -> Failure {
+    let what = error.to_string();
+    match error {
+        Unfinished::NotSent(_) => Failure::not_sent(what)
+            .advise("see the errors above; the next start compares them with the bucket and sends them"),
+        Unfinished::Broken(_) => Failure::no(what).advise("the lines with the event \"broken\" above name them"),
+        Unfinished::Panic(_) => Failure::no(what).advise("report this as a bug"),
+    }
 }

@@ -9,6 +9,7 @@ use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use publish::advice;
 
 use crate::failure::Failure;
 
@@ -70,31 +71,10 @@ pub async fn client(retries: RetryConfig) -> Result<Client, Failure> {
     Ok(Client::from_conf(Builder::from(&found).force_path_style(own).build()))
 }
 
-/// The status of S3's answer, if there was one.
-pub fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
-    error.raw_response().map(|response| response.status().as_u16())
-}
-
 /// What a failed request means to a person. `doing` names what was tried.
 pub fn failure<E>(doing: String, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     Failure::unreachable(doing, error).advise(advice(error))
-}
-
-/// What to do about a failed request.
-pub fn advice<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> &'static str {
-    match (status(error), error.code()) {
-        (_, Some("NoSuchBucket")) => "check the bucket's name",
-        (Some(301 | 307), _) | (_, Some("AuthorizationHeaderMalformed")) => "set AWS_REGION to the bucket's region",
-        (_, Some("ExpiredToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken")) => {
-            "log in again (aws sso login), or renew the credentials in the environment or profile"
-        }
-        (Some(403), _) => "the credentials lack a permission: see what docs/keys.md and docs/workers.md ask for",
-        (Some(_), _) => "try again later; S3's answer is above",
-        (None, _) => {
-            "check credentials (AWS_PROFILE, aws sso login), AWS_REGION, AWS_ENDPOINT_URL_S3 and the network, in this order"
-        }
-    }
 }

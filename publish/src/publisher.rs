@@ -6,28 +6,25 @@
 use std::{
     collections::HashMap,
     future::Future,
-    path::PathBuf,
     pin::pin,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use aws_sdk_s3::Client;
 use job_status::JobId;
 use tokio::{
-    task::JoinSet,
+    task::{JoinError, JoinSet},
     time::{Instant, MissedTickBehavior, interval_at, sleep_until},
 };
 use tracing::{error, info, warn};
 
 use crate::{
-    failure::Failure,
-    publish::{
-        file::{self, Stamp},
-        log::{Summary, millis},
-        queue::{Queue, Work, backoff},
-        upload::{Outcome, Plan, Refused, Sent, Uploader},
-        watch::Watch,
-    },
+    file::{self, Stamp},
+    queue::{Queue, Work, backoff},
+    summary::{Summary, millis},
+    upload::{Outcome, Plan, Refused, Sent, Target, Uploader},
+    watch::Watch,
 };
 
 /// Uploads at a time. S3 takes some 50 ms for one, so this is 600 a second.
@@ -41,7 +38,6 @@ const ONCE_FAILURES: u32 = 5;
 
 /// Publishes one directory.
 pub struct Publisher {
-    directory: PathBuf,
     watch: Watch,
     uploader: Arc<Uploader>,
     settle: Duration,
@@ -57,12 +53,31 @@ pub struct Publisher {
     summary: Summary,
 }
 
+/// Why a publisher ended without having sent everything.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfinished {
+    /// S3 does not have so many files yet.
+    #[error("{0} files are not sent yet")]
+    NotSent(usize),
+    /// So many files are broken.
+    #[error("{0} files are broken and were not sent")]
+    Broken(usize),
+    /// A defect.
+    #[error("{0}")]
+    Panic(#[from] JoinError),
+}
+
 impl Publisher {
-    pub fn new(directory: PathBuf, watch: Watch, uploader: Uploader, settle: Duration, since: Duration) -> Self {
+    /// For a directory. Several changes of a file within `settle` are one upload, and files that were
+    /// last changed before `since` are left alone until they change.
+    ///
+    /// The client should not repeat what failed: a failed upload is repeated here, with the file as it
+    /// is then.
+    #[must_use]
+    pub fn new(watch: Watch, client: Client, target: Target, settle: Duration, since: Duration) -> Self {
         Self {
-            directory,
             watch,
-            uploader: Arc::new(uploader),
+            uploader: Arc::new(Uploader::new(client, target)),
             settle,
             since,
             queue: Queue::default(),
@@ -75,10 +90,14 @@ impl Publisher {
         }
     }
 
-    /// Publishes until `stop` is ready, or with `once` until there is nothing left to do.
-    pub async fn run(mut self, once: bool, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+    /// Publishes until `stop` is ready and what is pending then is sent, which it tries for 9.5
+    /// seconds. With `once` it ends as soon as there is nothing left to do.
+    ///
+    /// # Errors
+    /// [`Unfinished`]
+    pub async fn run(mut self, once: bool, stop: impl Future<Output = ()>) -> Result<(), Unfinished> {
         let target = self.uploader.target().to_string();
-        info!(event = "started", directory = %self.directory.display(), target, "publishing");
+        info!(event = "started", directory = %self.watch.directory().display(), target, "publishing");
         let mut stop = pin!(stop);
         let mut minute = interval_at(Instant::now() + MINUTE, MINUTE);
         minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -94,10 +113,10 @@ impl Publisher {
             }
             let wake = self.wake();
             tokio::select! {
-                Some(done) = self.tasks.join_next() => match done {
-                    Ok((work, outcome)) => self.finish(&work, outcome),
-                    Err(panic) => return Err(Failure::no(panic.to_string()).advise("report this as a bug")),
-                },
+                Some(done) = self.tasks.join_next() => {
+                    let (work, outcome) = done?;
+                    self.finish(&work, outcome);
+                }
                 () = self.watch.changed(), if !self.ending => self.note_changes().await,
                 () = sleep_until(wake) => {}
                 _ = minute.tick() => {
@@ -117,16 +136,15 @@ impl Publisher {
         self.ended()
     }
 
-    fn ended(mut self) -> Result<(), Failure> {
+    fn ended(mut self) -> Result<(), Unfinished> {
         let (pending, broken) = (self.queue.pending(), self.queue.reported());
         self.summary.write(pending, broken);
         info!(event = "stopped", pending, broken, "stopped");
         if pending > 0 {
-            return Err(Failure::not_sent(pending));
+            return Err(Unfinished::NotSent(pending));
         }
         if broken > 0 {
-            return Err(Failure::no(format!("{broken} files are broken and were not sent"))
-                .advise("the lines with the event \"broken\" above name them"));
+            return Err(Unfinished::Broken(broken));
         }
         Ok(())
     }
@@ -138,7 +156,7 @@ impl Publisher {
             error!(event = "not_watched", error = %error, hint = "make the directory again", "the directory is not watched");
             return;
         }
-        let directory = self.directory.clone();
+        let directory = self.watch.directory().to_owned();
         let found = match tokio::task::spawn_blocking(move || file::scan(&directory)).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => return error!(event = "not_read", %error, "the directory cannot be read"),
@@ -173,7 +191,7 @@ impl Publisher {
         while Instant::now() >= self.resume && self.queue.working() < self.at_once() {
             let Some(work) = self.queue.next() else { break };
             let plan = Plan {
-                path: self.directory.join(&work.name),
+                path: self.watch.directory().join(&work.name),
                 compare: work.changed.is_none(),
                 sent: self.sent.get(&work.id).map(|(_, sha256)| *sha256),
             };

@@ -2,10 +2,15 @@
 //!
 //! Changes are collected by job, so that any number of them takes no more room than there are files.
 //! If the system had to drop some, everything counts as changed.
+//!
+//! A watched directory is locked: two publishers could send an older state after a newer one. Where
+//! directories can't be locked (NFS), that is left to the operator.
 
 use std::{
     collections::HashMap,
     ffi::OsString,
+    fs::{File, TryLockError},
+    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -18,7 +23,7 @@ use notify::{
 };
 use tokio::sync::Notify;
 
-use crate::publish::file;
+use crate::file;
 
 /// Changes since they were last taken.
 #[derive(Default)]
@@ -29,11 +34,26 @@ pub struct Changes {
     pub lost: bool,
 }
 
-/// A watched directory.
+/// A watched directory, locked for as long as this lives.
 pub struct Watch {
     directory: PathBuf,
     watcher: Watched,
     shared: Arc<Shared>,
+    _lock: File,
+}
+
+/// Why a directory can't be watched.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwatched {
+    /// There is no such directory, or none that this user may read.
+    #[error("it can't be opened")]
+    Unreadable(#[from] io::Error),
+    /// Another publisher has it.
+    #[error("another publisher is at work on it")]
+    Busy,
+    /// It is no directory, or the system's limits are reached.
+    #[error("the system refuses to watch it")]
+    Refused(#[from] notify::Error),
 }
 
 struct Watched {
@@ -50,24 +70,35 @@ struct Shared {
 
 impl Watch {
     /// Watches a directory from now on.
-    pub fn start(directory: &Path) -> notify::Result<Self> {
+    ///
+    /// # Errors
+    /// [`Unwatched`]
+    pub fn start(directory: &Path) -> Result<Self, Unwatched> {
+        let lock = File::open(directory)?;
+        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+            return Err(Unwatched::Busy);
+        }
         let shared = Arc::default();
         let watcher = watch(directory, &shared)?;
-        Ok(Self { directory: directory.into(), watcher, shared })
+        Ok(Self { directory: directory.into(), watcher, shared, _lock: lock })
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Waits until something has changed.
-    pub async fn changed(&self) {
+    pub(crate) async fn changed(&self) {
         self.shared.wake.notified().await;
     }
 
     /// What has changed since this was last called.
-    pub fn take(&self) -> Changes {
+    pub(crate) fn take(&self) -> Changes {
         std::mem::take(&mut *self.shared.changes())
     }
 
     /// Watches the directory that is there now, if another one has taken its place.
-    pub fn follow(&mut self) -> notify::Result<()> {
+    pub(crate) fn follow(&mut self) -> notify::Result<()> {
         if identity(&self.directory)? != self.watcher.identity {
             self.watcher = watch(&self.directory, &self.shared)?;
         }

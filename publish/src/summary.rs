@@ -1,25 +1,6 @@
-//! What the operator reads: JSON lines on stderr, and a summary each minute.
-//!
-//! Lines name jobs by their ids. Neither content nor credentials are ever written.
+//! What is told each minute.
 
-use std::{io, time::Duration};
-
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
-
-/// Starts logging. The libraries underneath log warnings and errors only.
-pub fn init() {
-    let own = Targets::new().with_default(LevelFilter::WARN).with_target("jobs", LevelFilter::INFO);
-    let lines = fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_target(false)
-        .with_writer(io::stderr);
-    // It is the first: nothing else in this process logs.
-    let _ = tracing_subscriber::registry().with(own).with(lines).try_init();
-}
+use std::time::Duration;
 
 /// What happened since the last summary.
 #[derive(Default)]

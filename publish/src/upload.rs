@@ -1,12 +1,16 @@
 //! One file to S3.
 //!
 //! An object carries the SHA-256 of its content as metadata, so that a later start can compare by HEAD
-//! what the bucket has. An object that something else has put there is compared by its ETag, which in
+//! what the bucket has. An object that something else has put there is compared by its `ETag`, which in
 //! most buckets is the MD5 of the content.
 
-use std::{error::Error, fmt::Write as _, path::PathBuf, sync::Arc};
+use std::{
+    error::Error,
+    fmt::{self, Write as _},
+    path::PathBuf,
+    sync::Arc,
+};
 
-use aws_config::retry::RetryConfig;
 use aws_sdk_s3::{
     Client,
     config::http::HttpResponse,
@@ -19,9 +23,8 @@ use md5::{Digest, Md5};
 use tokio::sync::Semaphore;
 
 use crate::{
-    failure::Failure,
-    publish::file::{self, Content, Reading, Stamp},
-    s3::{self, Location},
+    file::{self, Content, Reading, Stamp},
+    refusal,
 };
 
 /// Content in memory at a time, in KiB: two of the largest files.
@@ -29,10 +32,25 @@ const MEMORY: u32 = 64 * 1024;
 /// Name of the metadata that has a content's SHA-256.
 const SHA256: &str = "sha256";
 
+/// Where status files go.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The bucket's name.
+    pub bucket: String,
+    /// What comes before `<job_id>.json` in every key; empty, or it ends in `/`.
+    pub prefix: String,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.prefix)
+    }
+}
+
 /// Sends files to one place.
 pub struct Uploader {
     client: Client,
-    target: Location,
+    target: Target,
     memory: Semaphore,
 }
 
@@ -72,15 +90,12 @@ pub struct Refused {
 }
 
 impl Uploader {
-    /// For a bucket and prefix, with what the environment says.
-    pub async fn new(target: Location) -> Result<Self, Failure> {
-        // A failed upload is repeated with the file as it is then, not with the bytes of before.
-        let client = s3::client(RetryConfig::disabled()).await?;
-        Ok(Self { client, target, memory: Semaphore::new(MEMORY as usize) })
+    pub fn new(client: Client, target: Target) -> Self {
+        Self { client, target, memory: Semaphore::new(MEMORY as usize) }
     }
 
     /// Where files go.
-    pub fn target(&self) -> &Location {
+    pub fn target(&self) -> &Target {
         &self.target
     }
 
@@ -101,7 +116,7 @@ impl Uploader {
         if plan.sent == Some(content.sha256) {
             return Outcome::Unchanged(sent);
         }
-        let key = format!("{}{id}.json", self.target.key);
+        let key = format!("{}{id}.json", self.target.prefix);
         if plan.compare {
             match self.has(&key, &content).await {
                 Ok(true) => return Outcome::Present(sent),
@@ -122,7 +137,7 @@ impl Uploader {
         match self.client.head_object().bucket(&self.target.bucket).key(key).send().await {
             Ok(head) => Ok(is_same(&head, content)),
             // Who may not list a bucket gets 403 for an object that is not there.
-            Err(error) if matches!(s3::status(&error), Some(404 | 403)) => Ok(false),
+            Err(error) if matches!(refusal::status(&error), Some(404 | 403)) => Ok(false),
             Err(error) => Err(refused(&error)),
         }
     }
@@ -142,7 +157,7 @@ fn refused<E>(error: &SdkError<E, HttpResponse>) -> Refused
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    Refused { error: job_status::chain(error), advice: s3::advice(error) }
+    Refused { error: job_status::chain(error), advice: refusal::advice(error) }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -8,6 +8,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use crate::watched::{WATCHED, status_file};
+
 /// Just queued.
 pub const QUEUED: &str = "11111111-1111-4111-8111-111111111111";
 /// Running for two minutes.
@@ -39,7 +41,9 @@ pub fn write(directory: &Path, now: SystemTime) -> io::Result<()> {
     for (job_id, text, age) in FILES {
         put(directory, job_id, text.trim_end(), now - age)?;
     }
-    put(directory, LARGE, &transcript(), now)
+    put(directory, LARGE, &transcript(), now)?;
+    // Until its worker is at work: whoever asks first finds it.
+    put(directory, WATCHED, &status_file(0), now)
 }
 
 fn put(directory: &Path, job_id: &str, text: &str, written: SystemTime) -> io::Result<()> {

@@ -1,13 +1,18 @@
 //! The sample job that lives, for people to watch: a worker in this process takes it from queued
-//! through running to done, over and over, and writes its status file whenever something changes.
+//! through running to done, over and over. It writes the status file into a directory of its own, from
+//! where it gets to S3 as the files of any worker do under `jobs publish`.
 //!
 //! What the file says depends on a number of seconds alone. So tests can ask for each of them and
 //! need not wait.
 
-use std::{convert::Infallible, fs, io, path::Path, time::Duration};
+use std::{convert::Infallible, error::Error, fs, future::Future, path::Path, time::Duration};
 
+use job_status::chain;
+use publish::{Publisher, Target, Watch};
 use tokio::time::{Instant, interval_at};
 use tracing::warn;
+
+use crate::{s3, server::BUCKET};
 
 /// The job's id.
 pub const WATCHED: &str = "77777777-7777-4777-8777-777777777777";
@@ -21,6 +26,8 @@ const DONE: u64 = 29;
 const STEP: u64 = 2;
 /// A busy machine may be late with a report.
 const HEARTBEAT: u64 = 10;
+/// Longer than a file takes to be written.
+const SETTLE: Duration = Duration::from_millis(50);
 
 /// The status file of the job so many seconds after it was queued.
 #[must_use]
@@ -47,16 +54,30 @@ fn file(state: &str, more: &str, response: &str) -> String {
     )
 }
 
-/// Works on the job for ever. Its status file is in `directory` once this has been polled.
+/// Works on the job, and publishes it to the S3 server at the URL `s3`, until `stop` is ready.
+pub async fn live(s3: &str, stop: impl Future<Output = ()>) {
+    let living = async {
+        let directory = tempfile::tempdir()?;
+        tokio::select! {
+            never = work(directory.path()) => match never {},
+            ended = publish(directory.path(), s3, stop) => ended,
+        }
+    };
+    if let Err(error) = living.await {
+        warn!("the job to watch is not published any more: {}", chain(&*error));
+    }
+}
+
+/// Works on the job for ever, with its status file in `directory`.
 pub async fn work(directory: &Path) -> Infallible {
-    // The first tick of an `interval` may come a moment later, and a poll before it.
+    let path = directory.join(format!("{WATCHED}.json"));
     let mut every_second = interval_at(Instant::now() + SECOND, SECOND);
     let mut written = String::new();
     loop {
         for second in 0..PERIOD {
             let file = status_file(second);
             if file != written {
-                match replace(directory, &file) {
+                match fs::write(&path, &file) {
                     Ok(()) => written = file,
                     Err(error) => warn!("the job to watch is not written: {error}"),
                 }
@@ -66,9 +87,16 @@ pub async fn work(directory: &Path) -> Infallible {
     }
 }
 
-/// In one step, so that no poll reads half a file.
-fn replace(directory: &Path, file: &str) -> io::Result<()> {
-    let new = directory.with_extension("new");
-    fs::write(&new, file)?;
-    fs::rename(new, directory.join(format!("{WATCHED}.json")))
+/// Publishes what is written into `directory`, until `stop` is ready.
+///
+/// # Errors
+/// The directory can't be watched, or something is not sent.
+pub async fn publish(
+    directory: &Path,
+    s3: &str,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let watch = Watch::start(directory)?;
+    let target = Target { bucket: BUCKET.into(), prefix: String::new() };
+    Ok(Publisher::new(watch, s3::client(s3), target, SETTLE, Duration::MAX).run(false, stop).await?)
 }

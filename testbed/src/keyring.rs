@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 /// The key that is accepted unless a test says otherwise.
 pub const DEMO_KEY: &str = "demo-key";
 
-/// The SHA-256 of a key in hexadecimal digits, as a keyring has it.
-pub fn sha256(key: &str) -> String {
-    Sha256::digest(key).iter().fold(String::new(), |mut digits, byte| {
+/// The SHA-256 of a text in hexadecimal digits, as a keyring has it of a key.
+pub fn sha256(text: &str) -> String {
+    Sha256::digest(text).iter().fold(String::new(), |mut digits, byte| {
         write!(digits, "{byte:02x}").unwrap();
         digits
     })

@@ -7,11 +7,7 @@ use std::{
     process::{ExitStatus, Output, Stdio},
 };
 
-use aws_sdk_s3::{
-    Client, Config,
-    config::{BehaviorVersion, Credentials, Region},
-    operation::get_object::GetObjectOutput,
-};
+use aws_sdk_s3::{Client, operation::get_object::GetObjectOutput};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -50,20 +46,13 @@ impl S3 {
         jobs(self.address, arguments)
     }
 
-    pub async fn get(&self, key: &str) -> GetObjectOutput {
-        client(self.address).get_object().bucket("jobs").key(key).send().await.unwrap()
+    pub fn client(&self) -> Client {
+        local::s3::client(&format!("http://{}", self.address))
     }
-}
 
-pub fn client(address: SocketAddr) -> Client {
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new(local::s3::ACCESS_KEY, local::s3::SECRET_KEY, None, None, "test"))
-        .endpoint_url(format!("http://{address}"))
-        .force_path_style(true);
-    Client::from_conf(config.build())
+    pub async fn get(&self, key: &str) -> GetObjectOutput {
+        self.client().get_object().bucket("jobs").key(key).send().await.unwrap()
+    }
 }
 
 /// The program, with an S3 in its environment and nothing else.

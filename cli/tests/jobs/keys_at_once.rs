@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::harness::{S3, client, run, run_with};
+use crate::harness::{S3, run, run_with};
 
 #[tokio::test]
 async fn twenty_at_once_leave_twenty_keys_in_s3() {
@@ -65,7 +65,7 @@ async fn leave_their_keys(ring: &str) {
 #[tokio::test]
 async fn an_invalid_ring_in_s3_is_not_touched() {
     let s3 = S3::start().await;
-    let put = client(s3.address).put_object().bucket("jobs").key("ring.json");
+    let put = s3.client().put_object().bucket("jobs").key("ring.json");
     put.body(b"{\"keys\":[{}]}".to_vec().into()).send().await.unwrap();
     let (code, _, stderr) = run(s3.jobs(&["keys", "add", "acme", "--create", "--ring", "s3://jobs/ring.json"])).await;
     assert!(code == 1 && stderr.contains("name is missing"), "{stderr}");

@@ -129,7 +129,7 @@ async fn a_restart_sends_what_changed_and_neither_what_is_there_nor_what_is_old(
 async fn an_object_of_somebody_elses_is_compared_by_its_etag() {
     let (s3, directory) = (S3::start().await, directory());
     write(directory.path(), JOB, "{}");
-    let put = crate::harness::client(s3.address).put_object().bucket("jobs").key(format!("{JOB}.json"));
+    let put = s3.client().put_object().bucket("jobs").key(format!("{JOB}.json"));
     put.content_type("application/json").body(b"{}".to_vec().into()).send().await.unwrap();
     let (_, summary) = once(&s3, directory.path(), &[]).await;
     assert_eq!((&summary["published"], &summary["unchanged"]), (&0.into(), &1.into()));

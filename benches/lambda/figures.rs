@@ -48,7 +48,6 @@ pub async fn measure_all(short: bool) -> bool {
         );
     }
     table.row("first request after init vs warm, TLS: wall", "ms", &cold.first, Some(&tls.wall), Some(3.0));
-    table.row("warm request vs floor, plain HTTP: CPU", "ms", &plain.cpu, Some(&floor.cpu), Some(2.5));
     if python {
         let amount = Amount { requests: amount.requests / 4, ..amount };
         let warm = Warm::over_http(Program::Python, amount, &kilobyte).await;
@@ -56,6 +55,8 @@ pub async fn measure_all(short: bool) -> bool {
         let large_python = Warm::over_http(Program::Python, large_amount, &megabyte).await;
         table.row("1 MB status vs Python, plain HTTP: CPU", "ms", &large.cpu, Some(&large_python.cpu), Some(1.0 / 5.0));
     }
+    // Without a budget: the floor is the host's system calls. One program takes 2.3 times it on one host, 4.2 on another.
+    table.row("warm request vs floor, plain HTTP: CPU", "ms", &plain.cpu, Some(&floor.cpu), None);
     table.row("1 MB status vs floor, plain HTTP: CPU", "ms", &large.cpu, Some(&large_floor.cpu), None);
     table.row("peak RSS, 1 KB statuses, TLS", "MB", &Samples(vec![tls.peak_rss]), None, Some(10.0));
     table.row("zipped binary", "MB", &Samples(vec![program::zipped_size()]), None, Some(3.0));

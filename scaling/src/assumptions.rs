@@ -1,6 +1,7 @@
 //! Every number that the arithmetic starts from, each in this one place, with unit and source.
 //!
-//! *Measured* figures are those of `docs/performance.md`, or counted. *Quotas* and *prices* are
+//! *Measured* figures are those of `docs/performance.md`, or counted; of its two hosts, the dearer one for
+//! us and the cheaper one for Python. *Quotas* and *prices* are
 //! those that Amazon published for us-east-1 in November 2026, in US dollars, without free tiers.
 //! The page is named with each. What is *assumed* nobody publishes: change it and run the program
 //! again to see what depends on it.
@@ -15,7 +16,7 @@ pub type Tiers = &'static [(f64, f64)];
 pub const WARM_CPU_MS: f64 = 0.37;
 /// The same with 64 polls at once in an environment, which find its caches warm
 /// (`docs/performance.md`).
-pub const BUSY_CPU_MS: f64 = 0.095;
+pub const BUSY_CPU_MS: f64 = 0.11;
 /// CPU from process start to the first response, ms of a full core (`docs/performance.md`).
 pub const COLD_CPU_MS: f64 = 2.8;
 /// The same of the plain Python and boto3 handler (`docs/performance.md`).

@@ -67,7 +67,8 @@ fn expiry_date(expiration: &str) -> Option<&str> {
 pub(crate) struct ReadStats {
     /// Attempts begun.
     pub(crate) attempts: u32,
-    /// Time that S3 took: in them, without waiting for a turn, and between them.
+    /// Time that S3 took: in them, without waiting for a turn, and between them. What the environment lacked
+    /// CPU to read at once is in it.
     pub(crate) time: Duration,
     /// The object's size, once S3 has said it.
     pub(crate) announced: Option<u64>,

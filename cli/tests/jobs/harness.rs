@@ -122,6 +122,13 @@ impl Publisher {
         }
     }
 
+    /// The most that was resident at a time, in bytes.
+    pub fn peak_memory(&self) -> usize {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")).unwrap();
+        peak.trim().parse::<usize>().unwrap() * 1024
+    }
+
     /// Sends SIGTERM; the exit code, and what it logged until then.
     pub async fn stop(mut self) -> (Option<i32>, Vec<Value>) {
         self.signal(Signal::SIGTERM);

@@ -7,5 +7,6 @@ mod keys_at_once;
 mod parser;
 mod publish;
 mod publish_faults;
+mod publish_memory;
 mod publish_permissions;
 mod toolkit;

@@ -103,9 +103,8 @@ fn unwatched(directory: &Path, error: &Unwatched) -> Failure {
         }
         Unwatched::Busy => Failure::no(format!("another jobs publish is at work on {}", directory.display()))
             .advise("end it first; one is enough for a directory"),
-        Unwatched::Refused(error) => Failure::unreachable(watching, error).advise(
-            "see that it is a directory; if it is, raise the limits fs.inotify.max_user_instances and max_user_watches",
-        ),
+        Unwatched::Refused(error) => Failure::unreachable(watching, error)
+            .advise("raise the limits fs.inotify.max_user_instances and max_user_watches"),
     }
 }
 

@@ -45,13 +45,13 @@ pub struct Watch {
 /// Why a directory can't be watched.
 #[derive(Debug, thiserror::Error)]
 pub enum Unwatched {
-    /// There is no such directory, or none that this user may read.
+    /// It is no directory, or none that this user may read.
     #[error("it can't be opened")]
     Unreadable(#[from] io::Error),
     /// Another publisher has it.
     #[error("another publisher is at work on it")]
     Busy,
-    /// It is no directory, or the system's limits are reached.
+    /// The system's limits are reached.
     #[error("the system refuses to watch it")]
     Refused(#[from] notify::Error),
 }
@@ -75,6 +75,9 @@ impl Watch {
     /// [`Unwatched`]
     pub fn start(directory: &Path) -> Result<Self, Unwatched> {
         let lock = File::open(directory)?;
+        if !lock.metadata()?.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::NotADirectory).into());
+        }
         if let Err(TryLockError::WouldBlock) = lock.try_lock() {
             return Err(Unwatched::Busy);
         }

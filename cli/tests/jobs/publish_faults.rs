@@ -76,6 +76,7 @@ async fn what_cannot_be_published_is_said_at_the_start() {
         (["publish", path, "jobs/"], 2, "s3://"),
         (["publish", path, "s3://jobs/prefix"], 2, "does not end in /"),
         (["publish", "/nowhere", "s3://jobs/"], 6, "make the directory"),
+        (["publish", "/proc/self/status", "s3://jobs/"], 6, "not a directory"),
     ] {
         let (code, _, stderr) = run(offline(&arguments)).await;
         assert!(code == expected && stderr.contains(word), "{arguments:?}: {stderr}");

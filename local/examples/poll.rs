@@ -6,8 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::Client;
-use serde_json::{Value, json};
+use reqwest::{
+    Client, RequestBuilder,
+    header::{ETAG, HeaderMap, IF_NONE_MATCH},
+};
+use serde_json::Value;
 
 /// Why there is no result.
 enum Error {
@@ -21,14 +24,27 @@ enum Error {
 async fn wait_for_job(job_id: &str, url: &str, key: &str, limit: Duration) -> Result<Value, Error> {
     let start = Instant::now();
     let client = Client::new();
-    let mut failures = 0;
+    let (mut failures, mut etag) = (0, None);
     loop {
         let left = limit.saturating_sub(start.elapsed());
-        let timeout = left.clamp(Duration::from_secs(1), Duration::from_secs(10));
+        let request = client.get(url).query(&[("job_id", job_id)]);
+        let request = request
+            .header("x-api-key", key)
+            .headers(etag.iter().cloned().map(|etag| (IF_NONE_MATCH, etag)).collect())
+            .timeout(left.clamp(Duration::from_secs(1), Duration::from_secs(10)));
+        let answer = poll(request).await;
+        let (status, headers, body) = answer.unwrap_or_else(|error| (0, HeaderMap::new(), error.to_string()));
+
+        let seconds = |name| headers.get(name)?.to_str().ok()?.parse::<u64>().ok();
+        if let Some(silence) = seconds("x-job-stalled") {
+            eprintln!("no news of the job for {silence} seconds");
+        }
         let (mut wait, mut spread) = (1, 1.0);
-        let retry_after = match poll(&client, job_id, url, key, timeout).await {
-            Ok(Answer { status: 200, retry_after, stalled, body }) => {
+        match status {
+            304 => failures = 0, // the job is as it was: not over, or nobody would ask again
+            200 => {
                 failures = 0;
+                etag = headers.get(ETAG).cloned();
                 let envelope: Value =
                     serde_json::from_str(&body).map_err(|error| Error::NoResult(error.to_string()))?;
                 let at = |path| envelope.pointer(path).unwrap_or(&Value::Null);
@@ -40,36 +56,23 @@ async fn wait_for_job(job_id: &str, url: &str, key: &str, limit: Duration) -> Re
                         let message = result.get("message").unwrap_or(result);
                         return Err(Error::JobFailed(format!("the job failed: {message}")));
                     }
-                    Some("queued" | "running" | "submitted") => {
-                        if let Some(seconds) = stalled {
-                            eprintln!("no news of the job for {seconds} seconds");
-                        }
-                        retry_after
-                    }
+                    Some("queued" | "running" | "submitted") => {}
                     _ => return Err(Error::NoResult(format!("the job's state is {state}"))),
                 }
             }
-            Ok(Answer { status: 404, retry_after, .. }) if start.elapsed() < Duration::from_secs(10) => retry_after,
-            Ok(Answer { status, body, .. }) if status < 500 && status != 429 => {
-                return Err(Error::NoResult(format!("HTTP {status}: {body}")));
-            }
-            answer => {
+            404 if start.elapsed() < Duration::from_secs(10) => {} // not written down yet, perhaps
+            0 | 429 | 500.. => {
                 failures += 1;
-                let Answer { status, retry_after, body, .. } = answer.unwrap_or_else(|error| Answer {
-                    status: 0,
-                    retry_after: None,
-                    stalled: None,
-                    body: error.to_string(),
-                });
                 if failures == 5 {
                     return Err(Error::NoResult(format!("HTTP {status}, {failures} failures in a row: {body}")));
                 }
                 wait = 1 << failures;
                 spread += fastrand::f64() / 2.0;
-                retry_after
             }
-        };
-        let wait = Duration::from_secs(retry_after.unwrap_or(wait).max(1)).as_secs_f64() * spread;
+            _ => return Err(Error::NoResult(format!("HTTP {status}: {body}"))),
+        }
+
+        let wait = Duration::from_secs(seconds("retry-after").unwrap_or(wait).max(1)).as_secs_f64() * spread;
         let wait = Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX);
         if start.elapsed().saturating_add(wait) >= limit {
             return Err(Error::NoResult("the job is not over yet".into()));
@@ -78,27 +81,11 @@ async fn wait_for_job(job_id: &str, url: &str, key: &str, limit: Duration) -> Re
     }
 }
 
-/// What a poll is answered: the HTTP status, the two headers in seconds, the body.
-struct Answer {
-    status: u16,
-    retry_after: Option<u64>,
-    stalled: Option<u64>,
-    body: String,
-}
-
-/// One poll. An error is no answer, or half of one.
-async fn poll(client: &Client, job_id: &str, url: &str, key: &str, timeout: Duration) -> reqwest::Result<Answer> {
-    let reply = client
-        .post(url)
-        .timeout(timeout)
-        .header("x-api-key", key)
-        .header("content-type", "application/json")
-        .body(json!({ "job_id": job_id }).to_string())
-        .send()
-        .await?;
-    let seconds = |name| reply.headers().get(name).and_then(|value| value.to_str().ok()?.parse().ok());
-    let (retry_after, stalled) = (seconds("retry-after"), seconds("x-job-stalled"));
-    Ok(Answer { status: reply.status().as_u16(), retry_after, stalled, body: reply.text().await? })
+/// One poll: the answer's HTTP status, headers and body. An error is no answer, or half of one.
+async fn poll(request: RequestBuilder) -> reqwest::Result<(u16, HeaderMap, String)> {
+    let reply = request.send().await?;
+    let (status, headers) = (reply.status().as_u16(), reply.headers().clone());
+    Ok((status, headers, reply.text().await?))
 }
 
 #[tokio::main]

@@ -43,6 +43,7 @@ class Scripted(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.steps = steps
         self.seen: list[Request] = []
+        self.sent: list[Reply | str] = []
         self.turn = threading.Lock()
         self.closing = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_port}"
@@ -60,7 +61,8 @@ class Scripted(ThreadingHTTPServer):
         with self.turn:
             step = self.steps[min(len(self.seen), len(self.steps) - 1)]
             self.seen.append(request)
-            return step(request) if callable(step) else step
+            self.sent.append(step(request) if callable(step) else step)
+            return self.sent[-1]
 
     def pauses(self):
         """Seconds between the requests."""

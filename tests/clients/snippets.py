@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,15 +24,28 @@ def snippet(language: str) -> str:
     return blocks[0]
 
 
-def command(language: str, directory: Path) -> list[str]:
-    """What runs the program, which is put into `directory`."""
+def changes() -> list[tuple[str, str]]:
+    """The lines that ask by GET, each with the one that asks by POST."""
+    text = (ROOT / "docs/clients.md").read_text()
+    (block,) = re.findall(r"^```diff\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return re.findall(r"^-(.*)\n\+(.*)$", block, re.MULTILINE)
+
+
+def by_post(program: str) -> str:
+    """The program, with its line changed as the page says."""
+    ((get, post),) = [(get, post) for get, post in changes() if f"\n{get}\n" in program]
+    return program.replace(f"\n{get}\n", f"\n{post}\n")
+
+
+def command(language: str, directory: Path, change: Callable[[str], str] = str) -> list[str]:
+    """What runs the program, which is put into `directory`, changed where it is not compiled before."""
     if language == "bash":
         path = directory / "poll.sh"
-        path.write_text(snippet("bash"))
+        path.write_text(change(snippet("bash")))
         return ["bash", str(path)]
     if language == "python":
         path = directory / "poll.py"
-        path.write_text(snippet("python"))
+        path.write_text(change(snippet("python")))
         return [sys.executable, str(path)]
     if language == "rust":
         source = ROOT / "local/examples/poll.rs"
@@ -45,7 +59,7 @@ def command(language: str, directory: Path) -> list[str]:
         pytest.skip("there is no Node.js")
     assert BINARIES.exists(), "there is no TypeScript: npm ci --prefix tests/clients"
     program = directory / "poll.mts"
-    program.write_text(snippet("ts"))
+    program.write_text(change(snippet("ts")))
     options = {
         "strict": True,
         "noUncheckedIndexedAccess": True,

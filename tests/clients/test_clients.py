@@ -1,5 +1,6 @@
 """The programs of docs/clients.md, each through everything that can happen to a poll."""
 
+import contextlib
 import json
 import os
 import re
@@ -8,12 +9,14 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from conftest import KEY, ROOT
 from scripted import DROP, HANG, Reply, Scripted, forward
-from snippets import command
+from snippets import by_post, changes, command, snippet
 
 RESULT = {"code": 200, "response": {"text": 'Straße, 日本, "quoted"'}, "message": "success"}
 SLACK = 3  # seconds that a busy machine may add to any wait
@@ -30,19 +33,8 @@ class Ended:
     seconds: float
 
 
-METHODS = {"bash": "POST", "python": "GET", "typescript": "POST", "rust": "POST"}
-
-
-@pytest.fixture(scope="session", params=METHODS)
-def language(request):
-    """Of the program."""
-    return request.param
-
-
-@pytest.fixture(scope="session")
-def client(language, tmp_path_factory):
-    """Runs one of the programs."""
-    program = command(language, tmp_path_factory.mktemp(language))
+def runner(program):
+    """Runs this program."""
 
     def run(url, *arguments, key=KEY):
         started = time.monotonic()
@@ -51,6 +43,12 @@ def client(language, tmp_path_factory):
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode(), time.monotonic() - started)
 
     return run
+
+
+@pytest.fixture(scope="session", params=["bash", "python", "typescript", "rust"])
+def client(request, tmp_path_factory):
+    """Runs one of the programs."""
+    return runner(command(request.param, tmp_path_factory.mktemp(request.param)))
 
 
 @pytest.fixture
@@ -83,36 +81,87 @@ def assert_pauses(server, *expected, spread=0):
     assert all(least <= pause < most for pause, (least, most) in zip(pauses, bounds)), pauses
 
 
-def test_a_job_is_followed_from_queued_through_running_to_done(client, language, job, step):
+def known(server):
+    """What each request says that its program has already."""
+    return [request.headers.get("if-none-match") for request in server.seen]
+
+
+def test_a_job_is_followed_from_queued_through_running_to_done(client, job, step):
     steps = [step("queued"), step("running", age=25), step("submitted", age=12), step("done", RESULT)]
     with Scripted(*steps) as server:
         ended = client(f"{server.url}/v1/toolkit/job/status", job)
     assert_done(ended)
     assert_pauses(server, 1, 2, 1)
     for request in server.seen:
-        assert (request.method, request.headers["x-api-key"]) == (METHODS[language], KEY)
-        if request.method == "POST":
-            assert json.loads(request.body) == {"job_id": job}
-        else:
-            assert (request.path, request.body) == (f"/v1/toolkit/job/status?job_id={job}", b"")
+        asked = (request.method, request.path, request.headers["x-api-key"], request.body)
+        assert asked == ("GET", f"/v1/toolkit/job/status?job_id={job}", KEY, b"")
+    etags = [reply.headers["etag"] for reply in server.sent]
+    assert len(set(etags)) == 4 and known(server) == [None, *etags[:3]]
 
 
-def test_a_program_that_asks_by_get_takes_304_for_no_news(client, language, local, jobs, job, step):
-    if METHODS[language] != "GET":
-        pytest.skip("it sends POST")
-    answered = []
+def test_nothing_new_is_no_reason_to_stop(client, local, job, step):
+    with Scripted(step("running"), forward(local.url), forward(local.url), step("done", RESULT)) as server:
+        assert_done(client(server.url, job))
+    assert [(reply.status, reply.body) for reply in server.sent[1:3]] == [(304, b"")] * 2
+    assert known(server) == [None] + [server.sent[0].headers["etag"]] * 3
+    assert_pauses(server, 1, 1, 1)
 
-    def unchanged(request):
-        reply = forward(local.url)(request)
-        answered.append((reply.status, reply.body))
+
+def test_the_wait_is_that_of_the_304(client, job, step):
+    with Scripted(step("running"), step("running", age=35), step("done", RESULT)) as server:
+        assert_done(client(server.url, job))
+    assert server.sent[1].status == 304
+    assert_pauses(server, 1, 3)
+
+
+def test_after_a_status_without_an_etag_everything_is_new(client, job, step):
+    def untagged(request):
+        reply = step("running")(request)
+        del reply.headers["etag"]
         return reply
 
-    with Scripted(step("running"), unchanged, unchanged, step("done", RESULT)) as server:
+    with Scripted(step("queued"), untagged, step("done", RESULT)) as server:
         assert_done(client(server.url, job))
-    assert answered == [(304, b"")] * 2
-    etags = [request.headers.get("if-none-match") for request in server.seen]
-    assert etags[0] is None and etags[1] and etags[1:] == [etags[1]] * 3, etags
-    assert_pauses(server, 1, 1, 1)
+    assert known(server) == [None, server.sent[0].headers["etag"], None]
+
+
+def test_whatever_is_asked_for_arrives_as_one_parameter(client, local):
+    with Scripted(forward(local.url)) as server:
+        ended = client(server.url, "@a b&id=7+%2F/é?#=")
+    assert (ended.code, len(server.seen)) == (1, 1) and "job_id is not a UUID" in ended.errors, ended
+    assert parse_qsl(urlsplit(server.seen[0].path).query) == [("job_id", "@a b&id=7+%2F/é?#=")]
+
+
+def test_the_key_is_in_no_commands_arguments(client, job):
+    key, arguments = str(uuid.uuid4()), []
+
+    def look(request):
+        for process in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it has ended
+                arguments.append(process.read_bytes())
+        return Reply(401, JSON, b"{}")
+
+    with Scripted(look) as server:
+        client(server.url, job, key=key)
+    assert server.seen[0].headers["x-api-key"] == key
+    assert any(job.encode() in each for each in arguments)
+    assert not any(key.encode() in each for each in arguments)
+
+
+@pytest.mark.parametrize("language", ["bash", "python", "typescript"])
+def test_a_program_asks_by_post_once_its_line_is_changed_as_the_page_says(language, tmp_path, job, step):
+    client = runner(command(language, tmp_path, by_post))
+    with Scripted(step("running"), step("running"), step("done", RESULT)) as server:
+        assert_done(client(server.url, job))
+    assert [reply.status for reply in server.sent] == [200] * 3
+    for request in server.seen:
+        assert (request.method, request.path, json.loads(request.body)) == ("POST", "/", {"job_id": job})
+
+
+def test_the_page_has_such_a_line_for_each_program():
+    programs = [snippet(block) for block in ("bash", "python", "ts", "rust")]
+    assert len(changes()) == len(programs)
+    assert all(by_post(program).count("\n") == program.count("\n") for program in programs)
 
 
 def test_the_endpoint_itself_is_followed_while_a_worker_writes(client, local, jobs, job):
@@ -223,11 +272,14 @@ def test_five_failures_in_a_row_are_enough(client, job):
     assert max(server.pauses()) - min(server.pauses()) > 0.02, "no two waits are the same"
 
 
-def test_failures_with_an_answer_in_between_are_not_in_a_row(client, job, step):
+@pytest.mark.parametrize("answer", [200, 304])
+def test_failures_with_an_answer_in_between_are_not_in_a_row(client, job, step, answer):
+    first = [step("running")] if answer == 304 else []
     failed = Reply(503, JSON | {"retry-after": "1"}, b'{"message":"Service Unavailable"}')
-    with Scripted(*[failed] * 4, step("running"), failed, step("done", RESULT)) as server:
+    with Scripted(*first, *[failed] * 4, step("running"), failed, step("done", RESULT)) as server:
         assert_done(client(server.url, job))
-    assert len(server.seen) == 7
+    assert server.sent[-3].status == answer
+    assert len(server.seen) == 7 + len(first)
 
 
 @pytest.mark.parametrize("retry_after", ["0", "-1", "1.5", "02", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"])
@@ -283,6 +335,22 @@ def test_a_stalled_job_is_reported_and_waited_for(client, local, jobs, job):
     assert re.search(r"no news of the job for 10\d seconds", ended.errors) and "not over" in ended.errors, ended
 
 
+def test_a_stalled_job_is_reported_by_a_304_as_well(client, local, jobs, job, step):
+    file = status(job, "running") | {"heartbeat_seconds": 60}
+
+    def stalled(request):
+        reply = forward(local.url, lambda: jobs.write(job, file, age=200))(request)
+        assert reply.headers.pop("retry-after")  # so that the test does not take half a minute
+        return reply
+
+    with Scripted(forward(local.url, lambda: jobs.write(job, file)), stalled, step("done", RESULT)) as server:
+        ended = client(server.url, job)
+    assert (ended.code, json.loads(ended.output)) == (0, RESULT), ended
+    assert re.fullmatch(r"no news of the job for 20\d seconds\n", ended.errors), ended
+    assert server.sent[1].status == 304
+    assert_pauses(server, 1, 1)
+
+
 def test_the_commands_that_ask_by_get_whether_anything_is_new(local, jobs):
     page = (ROOT / "docs/clients.md").read_text()
     (commands,) = (block for block in re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL) if "etag" in block)
@@ -294,13 +362,6 @@ def test_the_commands_that_ask_by_get_whether_anything_is_new(local, jobs):
 
 def test_a_large_result_travels_compressed(client, job, step):
     result = {"code": 200, "response": {"segments": [{"text": f"segment {n}"} for n in range(20_000)]}}
-    encodings = []
-
-    def answer(request):
-        reply = step("done", result)(request)
-        encodings.append(reply.headers.get("content-encoding"))
-        return reply
-
-    with Scripted(answer) as server:
+    with Scripted(step("done", result)) as server:
         assert_done(client(server.url, job), result)
-    assert encodings == ["gzip"]
+    assert [reply.headers.get("content-encoding") for reply in server.sent] == ["gzip"]

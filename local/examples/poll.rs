@@ -9,6 +9,7 @@ use std::{
 use reqwest::{
     Client, RequestBuilder,
     header::{ETAG, HeaderMap, IF_NONE_MATCH},
+    redirect::Policy,
 };
 use serde_json::Value;
 
@@ -23,7 +24,8 @@ enum Error {
 /// The result of a job, as soon as there is one.
 async fn wait_for_job(job_id: &str, url: &str, key: &str, limit: Duration) -> Result<Value, Error> {
     let start = Instant::now();
-    let client = Client::new();
+    let client = Client::builder().redirect(Policy::none()).build();
+    let client = client.map_err(|error| Error::NoResult(error.to_string()))?;
     let (mut failures, mut etag) = (0, None);
     loop {
         let left = limit.saturating_sub(start.elapsed());

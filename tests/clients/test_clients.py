@@ -245,6 +245,14 @@ def test_a_wrong_key_is_not_tried_again(client, local, job):
     assert "Unauthorized: send a valid API key" in ended.errors
 
 
+@pytest.mark.parametrize("status", [302, 307])
+def test_the_key_does_not_follow_a_redirect(client, job, status):
+    with Scripted(Reply(200, JSON, b"{}")) as elsewhere, Scripted(Reply(status, {"location": elsewhere.url}, b"")) as server:
+        ended = client(server.url, job)
+    assert (ended.code, len(server.seen), elsewhere.seen) == (1, 1, []), ended
+    assert f"HTTP {status}" in ended.errors
+
+
 def test_too_many_requests_are_followed_by_the_wait_that_was_asked_for(client, job, step):
     busy = Reply(429, JSON | {"retry-after": "3"}, b'{"error":"Too many requests: try again in 3 seconds","code":429}')
     with Scripted(busy, step("done", RESULT)) as server:

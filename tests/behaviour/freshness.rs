@@ -116,6 +116,25 @@ async fn if_none_match_is_read_as_a_list_of_tags() {
 }
 
 #[tokio::test]
+async fn a_worker_says_when_to_come_again() {
+    let (s3, environment) = start("").await;
+    s3.always(Act::Answer(object(r#"{"job_status":"queued","retry_after_seconds":9}"#)));
+    environment.clock.forward(2);
+    for gateway in &GATEWAYS {
+        for request in [get(UNKNOWN), Request::job(UNKNOWN)] {
+            assert_response!(environment.send(request.through(gateway)).await, @r#"
+            200
+            etag: W/"1"
+            last-modified: Wed, 25 Nov 2026 11:00:00 GMT
+            retry-after: 7
+
+            {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"00000000-0000-4000-8000-000000000000","response":{"job_status":"queued","retry_after_seconds":9},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
+            "#);
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_unfinished_job_whose_worker_is_silent_is_stalled() {
     let (s3, environment) = start("").await;
     s3.always(Act::Answer(object(r#"{"job_status":"running","heartbeat_seconds":30}"#)));

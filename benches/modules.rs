@@ -1,6 +1,6 @@
 //! What single modules cost, to show that it grows linearly or not at all: the envelope around
-//! status files of three sizes, the keyring's load and look-up. Allocations are counted too, so
-//! the keyring's memory is the `max alloc` of `keyring_load`.
+//! status files of three sizes, what workers may say in them, the keyring's load and look-up.
+//! Allocations are counted too, so the keyring's memory is the `max alloc` of `keyring_load`.
 //!
 //! `cargo bench --bench modules`
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
@@ -39,6 +39,16 @@ fn from_s3_to_body(bencher: Bencher, size: usize, gzip: Gzip) {
         let file = StatusFile::check(bytes).unwrap();
         encode(&[HEAD, &file.text, TAIL], gzip, MAX_LAMBDA_PAYLOAD).map_err(|_| "too large").unwrap().body
     });
+}
+
+/// The check of a small status file with two members more: of any name, and of names that mean something.
+#[divan::bench(args = [
+    r#""other_seconds_of_it":30,"another_seconds_x":60"#,
+    r#""retry_after_seconds":30,"heartbeat_seconds":60"#,
+])]
+fn check(bencher: Bencher, members: &str) {
+    let bytes = format!(r#"{{"job_status":"running",{members},"response":null}}"#).into_bytes();
+    bencher.with_inputs(|| bytes.clone()).bench_local_values(|bytes| StatusFile::check(bytes).unwrap().progress);
 }
 
 fn key(index: usize) -> String {

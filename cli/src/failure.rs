@@ -51,7 +51,7 @@ impl Failure {
         Self::new(5, what)
     }
 
-    /// 6: the endpoint did not say what it was asked.
+    /// 6: the endpoint, or S3, did not do what it was asked.
     pub fn unanswered(what: impl Into<String>) -> Self {
         Self::new(6, what)
     }

@@ -9,7 +9,7 @@ use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use publish::advice;
+use publish::{advice, reason};
 
 use crate::failure::Failure;
 
@@ -72,9 +72,9 @@ pub async fn client(retries: RetryConfig) -> Result<Client, Failure> {
 }
 
 /// What a failed request means to a person. `doing` names what was tried.
-pub fn failure<E>(doing: String, error: &SdkError<E, HttpResponse>) -> Failure
+pub fn failure<E>(doing: &str, error: &SdkError<E, HttpResponse>) -> Failure
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    Failure::unreachable(doing, error).advise(advice(error))
+    Failure::unanswered(format!("{doing}: {}", reason(error))).advise(advice(error))
 }

@@ -17,6 +17,6 @@ mod upload;
 mod watch;
 
 pub use publisher::{Publisher, Unfinished};
-pub use refusal::{advice, status};
+pub use refusal::{advice, reason, status};
 pub use upload::Target;
 pub use watch::{Unwatched, Watch};

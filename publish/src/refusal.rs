@@ -1,13 +1,26 @@
 //! What a request that S3 did not do means to a person.
 
+use std::error::Error;
+
 use aws_sdk_s3::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
 };
+use job_status::chain;
 
 /// The status of S3's answer, if there was one.
 pub fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
+}
+
+/// What happened: S3's own words if it answered, or all causes down to the first.
+pub fn reason<E>(error: &SdkError<E, HttpResponse>) -> String
+where
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    let (SdkError::ServiceError(_), Some(status)) = (error, status(error)) else { return chain(error) };
+    let words = [error.code(), error.message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    format!("S3 answered {status} {words}").trim_end().to_owned()
 }
 
 /// What to do about a failed request.

@@ -157,7 +157,7 @@ fn refused<E>(error: &SdkError<E, HttpResponse>) -> Refused
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    Refused { error: job_status::chain(error), advice: refusal::advice(error) }
+    Refused { error: refusal::reason(error), advice: refusal::advice(error) }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -117,7 +117,7 @@ impl Store {
                     let longest = BACKOFF.saturating_mul(1 << attempt.min(10)).min(MAX_BACKOFF);
                     tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
                 }
-                Err(error) => return Err(s3::failure(format!("writing {self}"), &error)),
+                Err(error) => return Err(s3::failure(&format!("writing {self}"), &error)),
             }
         }
         Err(Failure::no(format!("others keep changing {self}: nothing was written")).advise("try again later"))
@@ -217,7 +217,7 @@ async fn get(client: &Client, location: &Location) -> Result<Option<(Vec<u8>, St
             Ok(Some((bytes.to_vec(), etag)))
         }
         Err(error) if error.code() == Some("NoSuchKey") => Ok(None),
-        Err(error) => Err(s3::failure(doing(), &error)),
+        Err(error) => Err(s3::failure(&doing(), &error)),
     }
 }
 

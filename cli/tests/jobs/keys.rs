@@ -10,8 +10,9 @@ use std::{
 use job_status::Keyring;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use testbed::fault_s3::{Act, FaultS3, error_document};
 
-use crate::harness::{offline, run, run_with};
+use crate::harness::{jobs, offline, run, run_with};
 
 /// A directory with a ring in somebody's own layout.
 struct Ring(TempDir);
@@ -213,4 +214,14 @@ fn names(directory: &Path) -> Vec<String> {
         fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+#[tokio::test]
+async fn what_s3_says_of_a_refusal_is_told_in_its_words() {
+    let server = FaultS3::start().await;
+    server.then([Act::Answer(error_document("403 Forbidden", "AccessDenied", "Access Denied"))]);
+    let address = server.url().trim_start_matches("http://").parse().unwrap();
+    let (code, _, stderr) = run(jobs(address, &["keys", "list", "--ring", "s3://jobs/ring.json"])).await;
+    let said = "jobs: reading s3://jobs/ring.json: S3 answered 403 AccessDenied: Access Denied\n  the credentials lack";
+    assert!(code == 6 && stderr.starts_with(said), "{stderr}");
 }

@@ -12,6 +12,9 @@ use serde_json::Value;
 use super::questions::{Case, REFERENCE};
 use crate::endpoint::{Key, Reply};
 
+/// Questions that are named with a fault that they share. The table above has all of them.
+const NAMED: usize = 3;
+
 /// How one question was answered.
 #[derive(Serialize)]
 pub struct Finding {
@@ -131,7 +134,7 @@ pub fn print(findings: &[Finding], json: bool) -> io::Result<()> {
         writeln!(out, "{style}{}{style:#}", line.trim())?;
     }
     writeln!(out, "429 and 500 cannot be asked for.")?;
-    // What is wrong is often wrong everywhere: with each fault stands the list of what has it.
+    // What is wrong is often wrong everywhere: with each fault stands what has it.
     let mut wrong: Vec<(&Finding, Vec<&str>)> = Vec::new();
     for finding in findings.iter().filter(|finding| finding.verdict == Verdict::Fails) {
         match wrong.iter_mut().find(|(first, _)| (&first.faults, first.see) == (&finding.faults, finding.see)) {
@@ -140,7 +143,10 @@ pub fn print(findings: &[Finding], json: bool) -> io::Result<()> {
         }
     }
     for (Finding { faults, see, .. }, when) in wrong {
-        writeln!(out, "\n{}\n  {}\n  see {}", when.join(", "), faults.join("\n  "), see.unwrap_or_default())?;
+        let (first, others) = when.split_at(when.len().min(NAMED));
+        let others = if others.is_empty() { String::new() } else { format!(" and {} others", others.len()) };
+        let (first, faults) = (first.join(", "), faults.join("\n  "));
+        writeln!(out, "\n{first}{others}\n  {faults}\n  see {}", see.unwrap_or_default())?;
     }
     Ok(())
 }

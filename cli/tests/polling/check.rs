@@ -71,6 +71,14 @@ async fn what_the_gateway_answers_itself_is_told_apart() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_everywhere_is_said_once_with_the_first_that_have_it() {
+    let ended = run(&scripted([answer(502, "", r#"{"message":"no"}"#)]).await, &["check"]).await;
+    let said = "\nanother path, PUT /v1/toolkit/job/status, PUT /paid/get/job/status and 20 others\n  the gateway's own \
+                HTTP 502: no\n  see docs/operations.md#function-errors\n";
+    assert!(ended.code == 1 && ended.stdout.contains(said), "{ended:?}");
+}
+
+#[tokio::test]
 async fn an_answer_is_held_to_the_document_and_not_to_its_status_alone() {
     let headers = "x-request-id: r\r\ncache-control: public\r\nx-content-type-options: nosniff\r\n";
     let body = r#"{"error":"Unauthorized","code":"401"}"#;

@@ -57,10 +57,10 @@ pub struct Publisher {
 #[derive(Debug, thiserror::Error)]
 pub enum Unfinished {
     /// S3 does not have so many files yet.
-    #[error("{0} files are not sent yet")]
+    #[error("files that are not sent yet: {0}")]
     NotSent(usize),
     /// So many files are broken.
-    #[error("{0} files are broken and were not sent")]
+    #[error("files that are broken and were not sent: {0}")]
     Broken(usize),
     /// A defect.
     #[error("{0}")]

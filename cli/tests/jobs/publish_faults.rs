@@ -55,7 +55,7 @@ async fn once_gives_up_on_an_s3_that_is_away() {
     fs::write(directory.path().join(format!("{JOB}.json")), "{}").unwrap();
     let (code, _, stderr) =
         run(offline(&["publish", directory.path().to_str().unwrap(), "s3://jobs/", "--once"])).await;
-    assert!(code == 6 && stderr.contains("1 files are not sent yet"), "{stderr}");
+    assert!(code == 6 && stderr.contains("files that are not sent yet: 1\n"), "{stderr}");
     let first: Value = serde_json::from_str(stderr.lines().next().unwrap()).unwrap();
     assert_eq!(first["event"], "started");
 }

@@ -27,9 +27,9 @@ async fn large_files_that_change_while_s3_is_away_take_bounded_memory() {
         publisher.line("upload_failed").await;
     }
     let s3 = S3::start_on(free).await;
-    let mut published = HashSet::new();
-    while published.len() < FILES.try_into().unwrap() {
-        published.insert(publisher.line("published").await["job_id"].to_string());
+    let mut sent = HashSet::new();
+    while sent.len() < FILES.try_into().unwrap() {
+        sent.insert(publisher.line("published").await["job_id"].to_string());
     }
     let peak = publisher.peak_memory();
     println!("peak RSS: {} MiB", peak >> 20);

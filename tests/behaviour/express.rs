@@ -240,7 +240,8 @@ async fn each_way_of_not_getting_a_session_has_its_row() {
         ("half an answer",        Act::Close(object_announced_as(100, "", nothing.as_bytes())),                                     3, "cut_off",         "the status arrived incomplete"),
         ("no session in it",      Act::Answer(object(nothing)),                                                                    1, "unexpected",      "the status store gave an unexpected answer"),
         ("no XML",                Act::Answer(object("{}")),                                                                       1, "unexpected",      "the status store gave an unexpected answer"),
-        ("too much of it",        Act::Answer(object(vec![b' '; 20_000])),                                                         1, "too_large",       "the status is too large"),
+        ("16 KiB of nothing",     Act::Answer(object(vec![b' '; 16_384])),                                                         1, "unexpected",      "the status store gave an unexpected answer"),
+        ("a byte more",           Act::Answer(object(vec![b' '; 16_385])),                                                         1, "too_large",       "the status is too large"),
     ];
     for (fault, act, attempts, kind, caller) in faults {
         environment.clock.forward(1800);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures_util::future::{join, join_all};
 use job_status::limits::MAX_STATUS_FILE;
-use local::samples::{DONE, LARGE};
+use local::samples::{DONE, LARGE, QUEUED, RUNNING};
 use serde_json::json;
 use testbed::{
     fault_s3::{Act, FaultS3, job_id, object, object_announced_as},
@@ -24,7 +24,8 @@ fn poll_large() -> Request {
     Request::job(LARGE).header("accept-encoding", "gzip")
 }
 
-/// Five large files stall one after the other, because there is memory for one at a time.
+/// Four of the largest files stall one after the other, because there is memory for one at a time. Behind them
+/// one of 128 KiB has no turn, and one of a byte less needs none.
 #[tokio::test(start_paused = true)]
 async fn large_files_wait_for_their_turn_within_their_budget_and_small_ones_do_not() {
     fast_timers();
@@ -34,12 +35,16 @@ async fn large_files_wait_for_their_turn_within_their_budget_and_small_ones_do_n
     let stalled = object_announced_as(largest, "", b"{");
     s3.always_by(move |head| match job_id(head) {
         LARGE => Act::Hang(stalled.clone()),
+        QUEUED => Act::Late(Duration::from_secs(1), object(noisy(128 * 1024, 0))),
+        RUNNING => Act::Answer(object(noisy(128 * 1024 - 1, 0))),
         _ => Act::Answer(object(SMALL_FILE)),
     });
     let started = Instant::now();
-    let large = join_all((0..5).map(|_| environment.send(poll_large())));
+    let large = [LARGE, LARGE, LARGE, LARGE, QUEUED];
+    let large = join_all(large.map(|job_id| environment.send(Request::job(job_id).header("accept-encoding", "gzip"))));
     let small = async {
-        let mut slowest = Duration::ZERO;
+        assert_eq!(environment.poll(RUNNING).await.status, 200);
+        let mut slowest = started.elapsed();
         while started.elapsed() < Duration::from_secs(4) {
             let started = Instant::now();
             assert_eq!(environment.poll(DONE).await.status_file(), SMALL_FILE);
@@ -64,15 +69,20 @@ async fn large_files_wait_for_their_turn_within_their_budget_and_small_ones_do_n
     }
 }
 
+/// There is room for two of the largest at once, even with one core.
 #[tokio::test(start_paused = true)]
-async fn a_large_file_that_s3_alone_holds_up_is_s3s_fault() {
+async fn large_files_that_s3_alone_holds_up_are_s3s_fault() {
     fast_timers();
     let s3 = FaultS3::start().await;
     let environment = Deployment::with_s3(s3.url()).start().await;
-    s3.always(Act::Hang(object_announced_as(1_000_000, "", b"{")));
-    assert_eq!(environment.send(poll_large()).await.status, 500);
-    let line = environment.logs.request();
-    assert_eq!((&line["kind"], &line["s3_attempts"]), (&json!("timed_out"), &json!(3)), "{line}");
+    s3.always(Act::Hang(object_announced_as(usize::try_from(MAX_STATUS_FILE).unwrap(), "", b"{")));
+    let responses = join(environment.send(poll_large()), environment.send(poll_large())).await;
+    assert_eq!((responses.0.status, responses.1.status), (500, 500));
+    let lines = environment.logs.with("outcome", "failed");
+    assert_eq!(lines.len(), 2);
+    for line in lines {
+        assert_eq!((&line["kind"], &line["s3_attempts"]), (&json!("timed_out"), &json!(3)), "{line}");
+    }
 }
 
 #[tokio::test]

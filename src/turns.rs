@@ -67,7 +67,8 @@ impl Turn {
         self.room = memory.ok().map(Arc::new);
     }
 
-    /// Does what takes CPU time: for a large file once there is a core for it, on a thread of its own. What has begun is finished, and keeps its room, even if the request's time runs out.
+    /// Does what takes CPU time: for a large file once there is a core for it, on a thread of its own. What
+    /// has begun is finished, and keeps its room, even if the request's time runs out.
     pub(crate) async fn work<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> T {
         let Some(room) = self.room.clone() else { return work() };
         let Ok(workers) = &*WORKERS else { return work() };

@@ -55,7 +55,8 @@ pub async fn measure_all(short: bool) -> bool {
         let large_python = Warm::over_http(Program::Python, large_amount, &megabyte).await;
         table.row("1 MB status vs Python, plain HTTP: CPU", "ms", &large.cpu, Some(&large_python.cpu), Some(1.0 / 5.0));
     }
-    // Without a budget: the floor is the host's system calls. One program takes 2.3 times it on one host, 4.2 on another.
+    // Without budgets: the floor is the host's system calls. One program takes 2.3 times it on one host, and 4.2
+    // on another.
     table.row("warm request vs floor, plain HTTP: CPU", "ms", &plain.cpu, Some(&floor.cpu), None);
     table.row("1 MB status vs floor, plain HTTP: CPU", "ms", &large.cpu, Some(&large_floor.cpu), None);
     table.row("peak RSS, 1 KB statuses, TLS", "MB", &Samples(vec![tls.peak_rss]), None, Some(10.0));

@@ -96,13 +96,13 @@ impl Publisher {
     /// # Errors
     /// [`Unfinished`]
     pub async fn run(mut self, once: bool, stop: impl Future<Output = ()>) -> Result<(), Unfinished> {
-        let target = self.uploader.target().to_string();
-        info!(event = "started", directory = %self.watch.directory().display(), target, "publishing");
         let mut stop = pin!(stop);
         let mut minute = interval_at(Instant::now() + MINUTE, MINUTE);
         minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut end = Instant::now();
         self.look().await;
+        let target = self.uploader.target().to_string();
+        info!(event = "started", directory = %self.watch.directory().display(), target, "publishing");
         loop {
             self.start_due();
             if (once || self.ending) && self.queue.is_idle() {

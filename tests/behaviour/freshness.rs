@@ -24,23 +24,26 @@ fn get(job_id: &str) -> Request {
     Request::get(format!("job_id={job_id}"))
 }
 
+/// A poll of the job by GET and one by POST, through each gateway.
+fn through_every_door(job_id: &str) -> impl Iterator<Item = Request> {
+    GATEWAYS.iter().flat_map(move |gateway| [get(job_id), Request::job(job_id)].map(|request| request.through(gateway)))
+}
+
 #[tokio::test]
 async fn an_answer_says_when_its_status_was_written_and_when_it_goes() {
     let (s3, environment) = start("").await;
     let expiration =
         "x-amz-expiration: expiry-date=\"Fri, 25 Dec 2026 00:00:00 GMT\", rule-id=\"after%2030%20days\"\r\n";
     s3.always(Act::Answer(object_with(expiration, r#"{"job_status":"done"}"#)));
-    for gateway in &GATEWAYS {
-        for request in [get(UNKNOWN), Request::job(UNKNOWN)] {
-            assert_response!(environment.send(request.through(gateway)).await, @r#"
-            200
-            etag: W/"1"
-            last-modified: Wed, 25 Nov 2026 11:00:00 GMT
-            sunset: Fri, 25 Dec 2026 00:00:00 GMT
+    for request in through_every_door(UNKNOWN) {
+        assert_response!(environment.send(request).await, @r#"
+        200
+        etag: W/"1"
+        last-modified: Wed, 25 Nov 2026 11:00:00 GMT
+        sunset: Fri, 25 Dec 2026 00:00:00 GMT
 
-            {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"00000000-0000-4000-8000-000000000000","response":{"job_status":"done"},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
-            "#);
-        }
+        {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"00000000-0000-4000-8000-000000000000","response":{"job_status":"done"},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
+        "#);
     }
     for nonsense in
         ["expiry-date=\"soon\", rule-id=\"x\"", "expiry-date=\"Fri, 25 Dec 2026 00:00:00 GMT", "rule-id=\"x\"", ""]
@@ -120,17 +123,15 @@ async fn a_worker_says_when_to_come_again() {
     let (s3, environment) = start("").await;
     s3.always(Act::Answer(object(r#"{"job_status":"queued","retry_after_seconds":9}"#)));
     environment.clock.forward(2);
-    for gateway in &GATEWAYS {
-        for request in [get(UNKNOWN), Request::job(UNKNOWN)] {
-            assert_response!(environment.send(request.through(gateway)).await, @r#"
-            200
-            etag: W/"1"
-            last-modified: Wed, 25 Nov 2026 11:00:00 GMT
-            retry-after: 7
+    for request in through_every_door(UNKNOWN) {
+        assert_response!(environment.send(request).await, @r#"
+        200
+        etag: W/"1"
+        last-modified: Wed, 25 Nov 2026 11:00:00 GMT
+        retry-after: 7
 
-            {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"00000000-0000-4000-8000-000000000000","response":{"job_status":"queued","retry_after_seconds":9},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
-            "#);
-        }
+        {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"00000000-0000-4000-8000-000000000000","response":{"job_status":"queued","retry_after_seconds":9},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
+        "#);
     }
 }
 
@@ -143,20 +144,18 @@ async fn an_unfinished_job_whose_worker_is_silent_is_stalled() {
     assert_eq!((response.header("x-job-stalled"), response.header("retry-after")), (None, Some("6")));
     assert_eq!(environment.logs.request()["stalled"], serde_json::Value::Null);
     environment.clock.forward(1);
-    for gateway in &GATEWAYS {
-        for request in [get(UNKNOWN), Request::job(UNKNOWN)] {
-            assert_response!(environment.send(request.through(gateway)).await, @r#"
-            200
-            etag: W/"1"
-            last-modified: Wed, 25 Nov 2026 11:00:00 GMT
-            retry-after: [spread]
-            x-job-stalled: 61
+    for request in through_every_door(UNKNOWN) {
+        assert_response!(environment.send(request).await, @r#"
+        200
+        etag: W/"1"
+        last-modified: Wed, 25 Nov 2026 11:00:00 GMT
+        retry-after: [spread]
+        x-job-stalled: 61
 
-            {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"00000000-0000-4000-8000-000000000000","response":{"job_status":"running","heartbeat_seconds":30},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
-            "#);
-            let line = environment.logs.request();
-            assert_eq!((&line["stalled"], &line["level"]), (&61.into(), &"INFO".into()), "{line}");
-        }
+        {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"00000000-0000-4000-8000-000000000000","response":{"job_status":"running","heartbeat_seconds":30},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
+        "#);
+        let line = environment.logs.request();
+        assert_eq!((&line["stalled"], &line["level"]), (&61.into(), &"INFO".into()), "{line}");
     }
     // A caller who has the status already learns it as well: a stalled job's file never changes.
     let known = environment.send(get(UNKNOWN).header("if-none-match", "*")).await;

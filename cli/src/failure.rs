@@ -31,11 +31,6 @@ impl Failure {
         Self::new(6, format!("{}: {}", doing.into(), chain(error)))
     }
 
-    /// 6: files are not sent yet.
-    pub fn not_sent(what: impl Into<String>) -> Self {
-        Self::new(6, what)
-    }
-
     /// 3: a job is not over, in time.
     pub fn out_of_time(what: impl Into<String>) -> Self {
         Self::new(3, what)

@@ -111,7 +111,7 @@ fn unwatched(directory: &Path, error: &Unwatched) -> Failure {
 fn unfinished(error: &Unfinished) -> Failure {
     let what = error.to_string();
     match error {
-        Unfinished::NotSent(_) => Failure::not_sent(what)
+        Unfinished::NotSent(_) => Failure::unanswered(what)
             .advise("see the errors above; the next start compares them with the bucket and sends them"),
         Unfinished::Broken(_) => Failure::no(what).advise("the lines with the event \"broken\" above name them"),
         Unfinished::Panic(_) => Failure::no(what).advise("report this as a bug"),

@@ -83,7 +83,7 @@ def test_json_can_be_had_on_a_terminal_too(terminal):
 def test_sigterm_leaves_no_temporary_directory(tmp_path):
     (tmp_path / "temporary").mkdir()
     local = Local(tmp_path / "log", "--s3-listen", "127.0.0.1:0", env={"TMPDIR": str(tmp_path / "temporary")})
-    assert os.listdir(tmp_path / "temporary") != []
+    assert len(os.listdir(tmp_path / "temporary")) in (1, 2)  # S3's, and the job to watch's once it is at work
     local.process.send_signal(signal.SIGTERM)
     assert local.process.wait() == 0
     assert os.listdir(tmp_path / "temporary") == []

@@ -37,7 +37,7 @@ from moto.server import ThreadedMotoServer
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 EMULATOR = Path(samcli.__file__).parent / f"local/rapid/aws-lambda-rie-{ARCHITECTURE}"
 ROOT = Path(__file__).resolve().parents[1]
-JOB_FILES = (file.read_bytes().decode() for file in ROOT.glob("local/jobs/*.json"))
+JOB_FILES = (file.read_bytes().decode() for file in ROOT.glob("crates/local/jobs/*.json"))
 JOBS = {json.loads(text)["job_id"]: text for text in JOB_FILES}
 KEYRING = json.loads((ROOT / "events/env.json").read_text())["Parameters"]["API_KEYS"]
 AT_ONCE = 8

@@ -14,7 +14,7 @@ from replay import JOBS, documented, expected, method
 
 ROOT = Path(__file__).resolve().parents[1]
 INVOKE = 'sam local invoke --config-env local --parameter-overrides "$own" -e events/%s.json'
-PATHS = yaml.safe_load((ROOT / "openapi.yaml").read_text())["paths"]
+PATHS = yaml.safe_load((ROOT / "schemas/openapi.yaml").read_text())["paths"]
 ROUTES = {(method.upper(), path) for path, methods in PATHS.items() for method in methods if method in ("get", "post")}
 
 JOBS |= {job_id: text.rstrip() for job_id, text in JOBS.items()}  # as `cargo local` stores its samples

@@ -38,8 +38,8 @@ JOB = "e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7"
 
 # What the pages take for granted: files and buckets of the reader's own, and a toolkit that has written a job.
 FILES = {
-    "status.json": (ROOT / "local/jobs/done.json").read_text(),
-    f"toolkit/jobs/{JOB}.json": (ROOT / "local/jobs/done.json").read_text(),
+    "status.json": (ROOT / "crates/local/jobs/done.json").read_text(),
+    f"toolkit/jobs/{JOB}.json": (ROOT / "crates/local/jobs/done.json").read_text(),
 }
 BUCKETS = ["my-jobs", "acme-config"]
 REGION = "eu-central-1"

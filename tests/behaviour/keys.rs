@@ -551,7 +551,7 @@ fn documents() -> Vec<(Value, bool)> {
 
 #[test]
 fn the_schema_and_the_parser_accept_the_same_documents() {
-    let schema: Value = serde_json::from_str(include_str!("../../keyring.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(include_str!("../../schemas/keyring.schema.json")).unwrap();
     let schema = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
     for (document, is_keyring) in documents() {
         let text = document.to_string();

@@ -191,7 +191,7 @@ async fn a_job_that_lives_is_the_first_to_be_offered_and_is_there_from_the_first
 
 #[test]
 fn the_job_that_lives_goes_from_queued_through_running_to_done() {
-    let schema = serde_json::from_str(include_str!("../../status.schema.json")).unwrap();
+    let schema = serde_json::from_str(include_str!("../../schemas/status.schema.json")).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
     let mut states: Vec<String> = Vec::new();
     for second in 0..PERIOD {
@@ -305,7 +305,7 @@ async fn a_reference_page_is_served_beside_the_endpoint_and_loads_nothing_from_e
         ("/", "text/html; charset=utf-8", "<title>Job status: reference</title>"),
         ("/?a=b", "text/html; charset=utf-8", r#" data-api-key="demo-key">"#),
         ("/page.js", "text/javascript; charset=utf-8", r#"url: "/openapi.yaml","#),
-        ("/openapi.yaml", "application/yaml", include_str!("../../openapi.yaml")),
+        ("/openapi.yaml", "application/yaml", include_str!("../../schemas/openapi.yaml")),
         ("/swagger-ui-bundle.js", "text/javascript; charset=utf-8", "SwaggerUIBundle"),
         ("/swagger-ui.css", "text/css; charset=utf-8", ".swagger-ui"),
         ("/favicon-32x32.png", "image/png", "PNG"),

@@ -37,7 +37,7 @@ impl Ordered {
 
 /// The bodies that are given as examples, each with its status.
 fn examples() -> Vec<(u16, Ordered)> {
-    let document: Ordered = serde_saphyr::from_str(include_str!("../../openapi.yaml")).unwrap();
+    let document: Ordered = serde_saphyr::from_str(include_str!("../../schemas/openapi.yaml")).unwrap();
     let responses = document.at(&["paths", "/v1/toolkit/job/status", "post", "responses"]).members();
     let examples = responses.iter().flat_map(|(status, response)| {
         let reference = response.at(&["$ref"]).text();

@@ -35,7 +35,7 @@ async fn content_is_passed_on_byte_for_byte() {
 #[tokio::test]
 async fn the_files_of_a_toolkit_installation_are_passed_on_as_they_are() {
     let environment = Environment::start().await;
-    let schema = serde_json::from_str(include_str!("../../status.schema.json")).unwrap();
+    let schema = serde_json::from_str(include_str!("../../schemas/status.schema.json")).unwrap();
     let schema = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
     let result = |code: u16, response: Value, message: Value| {
         json!({

@@ -48,7 +48,7 @@ def command(language: str, directory: Path, change: Callable[[str], str] = str) 
         path.write_text(change(snippet("python")))
         return [sys.executable, str(path)]
     if language == "rust":
-        source = ROOT / "local/examples/poll.rs"
+        source = ROOT / "crates/local/examples/poll.rs"
         assert source.read_text() == snippet("rust"), f"docs/clients.md and {source} differ"
         program = ROOT / "target/debug/examples/poll"
         assert program.is_file(), f"{program} is not there: cargo build -p local --examples"

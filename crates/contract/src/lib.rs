@@ -10,7 +10,7 @@ use jsonschema::Validator;
 use serde_json::{Value, json};
 
 static DOCUMENT: LazyLock<Value> =
-    LazyLock::new(|| serde_saphyr::from_str(include_str!("../../openapi.yaml")).unwrap());
+    LazyLock::new(|| serde_saphyr::from_str(include_str!("../../../schemas/openapi.yaml")).unwrap());
 
 static ANSWERS: LazyLock<Vec<Documented>> = LazyLock::new(|| {
     let operations = DOCUMENT["paths"]["/v1/toolkit/job/status"].as_object().unwrap().iter();

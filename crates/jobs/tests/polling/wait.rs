@@ -225,7 +225,7 @@ async fn an_answer_that_is_not_the_endpoints_is_told_apart() {
 async fn the_exit_codes_are_the_same_in_the_help_and_in_the_docs() {
     let help = end(jobs("http://x", &["wait", "--help"])).await.stdout;
     let (_, codes) = help.split_once("Exit codes:\n").unwrap();
-    let documented: Vec<_> = include_str!("../../../docs/clients.md")
+    let documented: Vec<_> = include_str!("../../../../docs/clients.md")
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "))
         .filter(|(code, _)| code.parse::<u8>().is_ok())

@@ -116,7 +116,7 @@ fn the_places_to_read_on_are_there() {
     assert!(places.len() > 5, "{places:?}");
     for place in places {
         let (page, anchor) = place.split_once('#').unwrap();
-        let text = fs::read_to_string(format!("{}/../{page}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let text = fs::read_to_string(format!("{}/../../{page}", env!("CARGO_MANIFEST_DIR"))).unwrap();
         let mut headings = text.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' '));
         assert!(headings.any(|heading| heading.to_lowercase().replace(' ', "-") == anchor), "{place}");
     }

@@ -16,7 +16,7 @@ use zip::ZipArchive;
 
 use crate::options::DEMO_KEY;
 
-const OPENAPI: &str = include_str!("../../openapi.yaml");
+const OPENAPI: &str = include_str!("../../../schemas/openapi.yaml");
 
 const HTML: &str = r#"<!doctype html>
 <html lang="en">

@@ -11,7 +11,7 @@ use std::{
 };
 
 /// The repository.
-pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 const END: &str = "<!-- / -->";
 

@@ -1,4 +1,4 @@
-//! How an envelope travels: as text or compressed, and whether it fits through the front door.
+//! How an envelope travels: as text or compressed, and whether the gateway passes on so much.
 //!
 //! Lambda takes a function's answer as a JSON document with the body as a string in it: text is
 //! escaped, compressed bytes are base64. That encoded size counts against the limit. So a file of
@@ -8,10 +8,18 @@ use std::io::{self, Write};
 
 use flate2::{Compression, write::GzEncoder};
 
-use crate::{
-    call::Gzip,
-    limits::{GZIP_FROM, PAYLOAD_OVERHEAD},
-};
+use crate::limits::{GZIP_FROM, PAYLOAD_OVERHEAD};
+
+/// Whether an answer may be compressed with gzip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gzip {
+    /// The caller accepts it.
+    Accepted,
+    /// The caller does not accept it, but could.
+    NotAccepted,
+    /// The gateway does not pass it on.
+    Impossible,
+}
 
 /// A response's body.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,12 +38,12 @@ pub struct Encoded {
     pub negotiated: bool,
 }
 
-/// The body is too large for the front door.
+/// The body is too large for the gateway.
 #[derive(Debug)]
 pub struct DoesNotFit {
     /// Bytes it would take in the payload as text, at least. Compressed, it is not counted to the end.
     pub(crate) size: Option<usize>,
-    /// Bytes that the front door passes on.
+    /// Bytes that the gateway passes on.
     pub(crate) limit: usize,
     /// Whether it may fit if the caller accepts gzip. It is not compressed only to find out.
     pub(crate) may_fit_compressed: bool,
@@ -48,33 +56,33 @@ impl DoesNotFit {
     }
 }
 
-/// Largest JSON text, in bytes, that can fit a front door that passes on `limit` bytes. Compressed, any can.
+/// Largest JSON text, in bytes, that can fit a gateway that passes on `limit` bytes. Compressed, any can.
 pub(crate) fn largest(gzip: Gzip, limit: usize) -> usize {
-    if gzip == Gzip::Accepted { usize::MAX } else { room(limit) }
+    if gzip == Gzip::Accepted { usize::MAX } else { max_body(limit) }
 }
 
-fn room(limit: usize) -> usize {
+fn max_body(limit: usize) -> usize {
     limit.saturating_sub(PAYLOAD_OVERHEAD)
 }
 
-/// Encodes a body, a JSON text given in parts, for a front door that passes on `limit` bytes.
+/// Encodes a body, a JSON text given in parts, for a gateway that passes on `limit` bytes.
 ///
 /// # Errors
 /// It does not fit.
 pub fn encode(parts: &[&str], gzip: Gzip, limit: usize) -> Result<Encoded, DoesNotFit> {
-    let room = room(limit);
+    let max_body = max_body(limit);
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let negotiated = length >= GZIP_FROM && gzip != Gzip::Impossible;
 
     if negotiated && gzip == Gzip::Accepted {
-        return match compress(parts, room) {
+        return match compress(parts, max_body) {
             Some(compressed) => Ok(Encoded { body: Body::Gzip(compressed), negotiated }),
             None => Err(DoesNotFit { size: None, limit, may_fit_compressed: false }),
         };
     }
     // No byte of JSON takes more than two when it is escaped, so most files need no counting.
-    let size = if length <= room / 2 { length } else { parts.iter().map(|part| escaped_length(part)).sum() };
-    if size <= room {
+    let size = if length <= max_body / 2 { length } else { parts.iter().map(|part| escaped_length(part)).sum() };
+    if size <= max_body {
         Ok(Encoded { body: Body::Text(parts.concat()), negotiated })
     } else {
         Err(DoesNotFit::uncompressed(size as u64, limit, gzip))
@@ -96,10 +104,10 @@ pub fn accepts_gzip(header: &str) -> bool {
     allowed("gzip").or_else(|| allowed("*")).unwrap_or(false)
 }
 
-/// The text compressed, if that takes at most `room` bytes of base64. Where it does not, the work ends
+/// The text compressed, if that takes at most `max_base64` bytes of base64. Where it does not, the work ends
 /// as soon as that is clear: 32 MiB that compress badly take 50 ms of CPU instead of 300.
-fn compress(parts: &[&str], room: usize) -> Option<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Bounded { bytes: Vec::new(), room: room / 4 * 3 }, Compression::fast());
+fn compress(parts: &[&str], max_base64: usize) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Bounded { bytes: Vec::new(), limit: max_base64 / 4 * 3 }, Compression::fast());
     for part in parts {
         encoder.write_all(part.as_bytes()).ok()?;
     }
@@ -109,12 +117,12 @@ fn compress(parts: &[&str], room: usize) -> Option<Vec<u8>> {
 /// Bytes that are written, up to a bound.
 struct Bounded {
     bytes: Vec<u8>,
-    room: usize,
+    limit: usize,
 }
 
 impl Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + bytes.len() > self.room {
+        if self.bytes.len() + bytes.len() > self.limit {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         self.bytes.extend_from_slice(bytes);

@@ -1,8 +1,7 @@
 //! Every limit and deadline, in one place, each with the reason for its value.
 //!
 //! They are constants, not settings: each follows from what Lambda, the gateways or S3 do, and
-//! an operator has nothing to gain by turning one. What an operator would turn is a setting. How
-//! much a front door passes on is said where the door is.
+//! an operator has nothing to gain by turning one. What an operator would turn is a setting.
 
 use std::{num::NonZero, time::Duration};
 
@@ -18,23 +17,12 @@ pub const DEADLINE_RESERVE: Duration = Duration::from_millis(500);
 /// three full attempts.
 pub const PROBE_BUDGET: Duration = Duration::from_secs(2);
 
-/// Failures of the Runtime API in a row after which the process ends. With the pauses between them
-/// that is a second, and a new environment is there soon after.
-pub const RUNTIME_API_ATTEMPTS: u32 = 5;
-
-/// Pause after the first such failure; it grows by itself with each further one.
-pub const RUNTIME_API_PAUSE: Duration = Duration::from_millis(100);
-
 /// TCP connect and TLS handshake. Within a region they take single-digit milliseconds; half a
 /// second means a lost packet or a dead address, and another try is likelier to get through.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// One attempt at an object, from request to the last byte of the body.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
-
-/// What an attempt may take beyond its time-out. Lambda may have frozen the environment until after
-/// it; what has arrived by then is read within a few milliseconds and still counts.
-pub const THAW: Duration = Duration::from_millis(50);
 
 /// Attempts at one object, the first included.
 pub const ATTEMPTS: u32 = 3;
@@ -48,12 +36,8 @@ pub const BACKOFF: Duration = Duration::from_millis(25);
 pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What is left of a directory bucket's session when the next one is made. A session lasts five
-/// minutes: in one of them, an S3 that fails for a while costs nobody anything.
+/// minutes; a minute is enough to survive a short outage of `CreateSession`.
 pub const SESSION_RENEWAL: Duration = Duration::from_mins(1);
-
-/// Longest time that a request waits for the next session while it could go on with the old one. S3
-/// makes one in single-digit milliseconds.
-pub const SESSION_PATIENCE: Duration = Duration::from_millis(250);
 
 /// From one try to make the next session to the following one, while the old one lasts.
 pub const SESSION_RETRY: Duration = Duration::from_secs(5);
@@ -61,16 +45,15 @@ pub const SESSION_RETRY: Duration = Duration::from_secs(5);
 /// Largest request body. A job id and a reference need some 200 bytes.
 pub const MAX_REQUEST_BODY: usize = 16 * 1024;
 
-/// Longest query string. It says the same as a body.
+/// Longest query string. It has the same fields as a body.
 pub const MAX_QUERY: usize = MAX_REQUEST_BODY;
 
 /// Largest status file that is read. Answering one takes the process to 52 MB of resident memory,
 /// however badly it compresses, far from the template's 256 MB. A larger file is a result, not a status.
 pub const MAX_STATUS_FILE: u64 = 32 * 1024 * 1024;
 
-/// Files from this size on take turns (see `turns.rs`). Smaller ones cost a tenth of a millisecond of CPU, and
-/// 1,600 of them at once, the most that Lambda sends, fit the other half of the 2 GB of the smallest
-/// environment on Managed Instances.
+/// Where many polls run at once, files from this size on need a permit (see `large_files`). Smaller ones
+/// cost a tenth of a millisecond of CPU, and 1,600 of them at once, the most that Lambda sends, take 200 MB.
 pub const LARGE_FILE: u64 = 128 * 1024;
 
 /// One part in so many of the environment's memory is for large files. The other half is for small ones,
@@ -96,6 +79,10 @@ pub const MAX_S3_ERROR: u64 = 16 * 1024;
 
 /// Largest payload Lambda accepts from a function: 6 MB and a bit, as its own error states.
 pub const MAX_LAMBDA_PAYLOAD: usize = 6_291_556;
+
+/// Largest payload an Application Load Balancer accepts from a function: 1 MB, as Elastic Load Balancing
+/// documents it.
+pub const MAX_LOAD_BALANCER_PAYLOAD: usize = 1_048_576;
 
 /// Part of a payload that is kept free for everything but the body: status, headers (twice, for a load
 /// balancer), member names. They come to less than 1 KiB.

@@ -3,20 +3,30 @@
 //! Lambda's JSON log format takes such lines as they are. Neither status files nor keys are ever
 //! written. Dependencies log warnings and errors only, because their finer levels print payloads.
 
-use std::time::Duration;
+use std::{fmt::Debug, time::Duration};
 
-use tracing::{Subscriber, field::display, level_filters::LevelFilter};
-use tracing_subscriber::{filter::Targets, fmt, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
-
-use crate::{
-    cause::{Cause, chain},
-    request::JobId,
-    s3::object::ReadStats,
+use tokio::sync::mpsc::Sender;
+use tracing::{
+    Event, Level, Subscriber,
+    field::{Field, Visit, display},
+    level_filters::LevelFilter,
+};
+use tracing_subscriber::{
+    Layer,
+    filter::Targets,
+    fmt::{self, MakeWriter},
+    layer::{Context, SubscriberExt},
+    registry::LookupSpan,
+    util::SubscriberInitExt,
 };
 
-/// Starts logging to stdout, panics included. Only the first call of a process has an effect.
-pub fn init(level: LevelFilter) {
-    if subscriber(level, std::io::stdout).try_init().is_ok() {
+use crate::{cause::chain, reply::Reply, request::JobId, s3::object::ReadStats};
+
+/// Starts logging to stdout, panics included. What `lambda_runtime` only logs, though the process cannot go
+/// on from it, goes to `failed` instead. Only the first call of a process has an effect.
+pub fn init(level: LevelFilter, failed: Sender<String>) {
+    let failures = RuntimeFailures { failed, level: of_dependencies(level) };
+    if subscriber(level, std::io::stdout).with(failures).try_init().is_ok() {
         std::panic::set_hook(Box::new(|panic| {
             let message = panic.payload_as_str().unwrap_or("no message");
             let location = panic.location().map(display);
@@ -26,22 +36,71 @@ pub fn init(level: LevelFilter) {
 }
 
 /// What [`init`] installs, writing to `writer`.
-pub fn subscriber<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
+pub fn subscriber<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync + for<'a> LookupSpan<'a>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let of_dependencies = level.min(LevelFilter::WARN);
-    tracing_subscriber::registry()
-        .with(Targets::new().with_default(of_dependencies).with_target("job_status", level))
-        .with(
-            fmt::layer()
-                .json()
-                .flatten_event(true)
-                .with_current_span(false)
-                .with_span_list(false)
-                .with_target(false)
-                .with_writer(writer),
-        )
+    let targets = Targets::new()
+        .with_default(of_dependencies(level))
+        .with_target("job_status", level)
+        .with_target("lambda_runtime", LevelFilter::WARN);
+    tracing_subscriber::registry().with(targets).with(
+        fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .with_target(false)
+            .with_writer(writer),
+    )
+}
+
+fn of_dependencies(level: LevelFilter) -> LevelFilter {
+    level.min(LevelFilter::WARN)
+}
+
+/// Sees that the Runtime API is gone or answers 5xx, of which its specification says that the runtime should
+/// exit promptly. `lambda_runtime` warns and goes on, with many workers without a pause.
+struct RuntimeFailures {
+    failed: Sender<String>,
+    level: LevelFilter,
+}
+
+impl<S: Subscriber> Layer<S> for RuntimeFailures {
+    fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
+        let metadata = event.metadata();
+        if !metadata.target().starts_with("lambda_runtime") {
+            return true;
+        }
+        let mut fields = RuntimeFields::default();
+        event.record(&mut fields);
+        // At WARN it logs only that it could not ask for the next invocation.
+        let has_no_next = metadata.target() == "lambda_runtime::runtime" && *metadata.level() == Level::WARN;
+        if has_no_next || fields.status.starts_with('5') {
+            let RuntimeFields { message, error, status } = fields;
+            let _ = self.failed.try_send(format!("the Lambda Runtime API failed: {message} {error}{status}"));
+            return false;
+        }
+        *metadata.level() <= self.level
+    }
+}
+
+#[derive(Default)]
+struct RuntimeFields {
+    message: String,
+    error: String,
+    status: String,
+}
+
+impl Visit for RuntimeFields {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            "error" => self.error = format!("{value:?}"),
+            "status" => self.status = format!("{value:?}"),
+            _ => {}
+        }
+    }
 }
 
 /// A request's log line, filled in as the request goes its way.
@@ -57,19 +116,19 @@ pub(crate) struct RequestLine<'a> {
     /// The name of the accepted key.
     pub(crate) key: Option<Box<str>>,
     pub(crate) job_id: Option<JobId>,
-    /// What reading the status file took.
-    pub(crate) s3: ReadStats,
     /// The status file's size.
     pub(crate) bytes: Option<usize>,
     /// The age of a stalled job's status file, in seconds.
     pub(crate) stalled: Option<u64>,
-    /// Members of the status file that mean something and say nonsense.
-    pub(crate) nonsense: u8,
+    /// Hints of the worker that are no number of seconds, and so are ignored.
+    pub(crate) invalid_hints: u8,
 }
 
 impl RequestLine<'_> {
-    /// Writes the line: at INFO, or at ERROR for a 500 and WARN for a 429.
-    pub(crate) fn write(&self, outcome: &str, status: u16, run_time: Duration, cause: Option<&Cause>) {
+    /// Writes the line, with what reading the status file took: at INFO, or at ERROR for a 500 and WARN
+    /// for a 429.
+    pub(crate) fn write(&self, reply: &Reply, run_time: Duration, read: &ReadStats) {
+        let (status, cause) = (reply.status.as_u16(), reply.cause.as_ref());
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
@@ -79,15 +138,15 @@ impl RequestLine<'_> {
                     route = self.route,
                     key = self.key.as_deref(),
                     job_id = self.job_id.map(display),
-                    outcome,
+                    outcome = reply.outcome.word(),
                     status,
                     run_time = seconds(run_time),
-                    s3_time = (self.s3.attempts > 0).then(|| seconds(self.s3.time)),
-                    wait_time = (!self.s3.turn.waited.is_zero()).then(|| seconds(self.s3.turn.waited)),
-                    s3_attempts = (self.s3.attempts > 0).then_some(self.s3.attempts),
+                    s3_time = (read.attempts > 0).then(|| seconds(read.time)),
+                    wait_time = (!read.waited.is_zero()).then(|| seconds(read.waited)),
+                    s3_attempts = (read.attempts > 0).then_some(read.attempts),
                     bytes = self.bytes,
                     stalled = self.stalled,
-                    nonsense = (self.nonsense > 0).then_some(self.nonsense),
+                    invalid_hints = (self.invalid_hints > 0).then_some(self.invalid_hints),
                     cold = self.cold,
                     kind = cause.map(|cause| cause.kind),
                     error = cause.map(|cause| chain(&*cause.error)),

@@ -1,20 +1,58 @@
-//! What a caller may send: a [`JobId`], which can only be a UUID, and the [`Payload`] it comes in:
-//! a body, or a query string with the same members as parameters.
+//! What a caller asks: the HTTP [`Request`], whichever gateway it came through, and the [`Payload`] in
+//! it, a JSON body or a query string with the same fields.
 //!
-//! Other members are allowed and ignored. Each way in which a payload can be wrong has its own
-//! message. It says what is wrong and what is expected, and never repeats what was sent.
+//! Other fields are allowed and ignored. Each way in which a payload can be invalid has its own message.
+//! It says what is wrong and what is expected, and never repeats what was sent.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, time::SystemTime};
 
+use http::Method;
 use percent_encoding::percent_decode_str;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
+    encoding::Gzip,
     json::string,
     limits::{MAX_QUERY, MAX_REQUEST_BODY},
 };
+
+/// One HTTP request, as far as the endpoint looks at it.
+pub struct Request {
+    /// The HTTP method, if it is one.
+    pub method: Option<Method>,
+    /// The path as it arrived, stage or base path included, without the query.
+    pub path: String,
+    /// The query string without its question mark, percent-encoded.
+    pub query: String,
+    /// The `x-api-key` header.
+    pub api_key: Option<String>,
+    /// The `if-none-match` header.
+    pub if_none_match: Option<String>,
+    /// Whether the answer may be compressed.
+    pub gzip: Gzip,
+    /// The decoded body. `None` if the event has something else than a string in its place.
+    pub body: Option<Vec<u8>>,
+    /// The largest answer, in bytes, that gets back to the caller, encoded as Lambda takes it.
+    pub max_payload: usize,
+}
+
+impl Request {
+    pub(crate) fn is_get(&self) -> bool {
+        self.method == Some(Method::GET)
+    }
+}
+
+/// What Lambda says of an invocation.
+pub struct Invocation {
+    /// Its id.
+    pub request_id: String,
+    /// X-Ray's id of the trace, if there is one.
+    pub trace_id: Option<String>,
+    /// When Lambda ends it.
+    pub deadline: SystemTime,
+}
 
 /// A job's id: a UUID, displayed in the lower-case hyphenated form that status files are named by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,13 +84,15 @@ pub(crate) struct Payload {
     pub(crate) id: Option<String>,
 }
 
-/// What is wrong with a body or a query string, in the caller's words.
+/// Why a body or a query string is invalid, in the caller's words.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadPayload {
     #[error("The request body is too large: at most {MAX_REQUEST_BODY} bytes are accepted")]
     TooLarge,
     #[error("The query string is too large: at most {MAX_QUERY} bytes are accepted")]
     QueryTooLarge,
+    #[error("The event's body is not a string: put the JSON into a string, as gateways do")]
+    NotAString,
     #[error("The request body is empty: send a JSON object such as {{\"job_id\":\"<uuid>\"}}")]
     Empty,
     #[error("The request body is not UTF-8: send JSON in UTF-8")]
@@ -65,10 +105,10 @@ pub(crate) enum BadPayload {
     #[error("The request body is not a JSON object: send one such as {{\"job_id\":\"<uuid>\"}}")]
     NotAnObject,
     #[error(
-        "The request body goes on after its JSON object (line {}, column {}): send one object alone",
+        "The request body has trailing data after the JSON object (line {}, column {}): send one object alone",
         .0.line(), .0.column()
     )]
-    GoesOn(serde_json::Error),
+    TrailingData(serde_json::Error),
     #[error("job_id is missing: send the UUID of a job")]
     NoJobId,
     #[error("job_id is given more than once: send it once")]
@@ -88,8 +128,17 @@ pub(crate) enum BadPayload {
 }
 
 impl Payload {
+    /// Reads what a request asks: a GET's query string, a POST's body.
+    pub(crate) fn parse(request: &Request) -> Result<Self, BadPayload> {
+        if request.is_get() {
+            Self::from_query(&request.query)
+        } else {
+            Self::from_body(request.body.as_deref().ok_or(BadPayload::NotAString)?)
+        }
+    }
+
     /// Reads a request body of at most [`MAX_REQUEST_BODY`] bytes: a JSON object with a `job_id`.
-    pub(crate) fn from_body(body: &[u8]) -> Result<Self, BadPayload> {
+    fn from_body(body: &[u8]) -> Result<Self, BadPayload> {
         if body.len() > MAX_REQUEST_BODY {
             return Err(BadPayload::TooLarge);
         }
@@ -97,7 +146,7 @@ impl Payload {
             return Err(BadPayload::Empty);
         }
         let text = std::str::from_utf8(body).map_err(|_| BadPayload::NotUtf8)?;
-        let Members { job_id, id } = Members::of_object(text)?;
+        let Fields { job_id, id } = Fields::from_json(text)?;
 
         let job_id = job_id.once(BadPayload::JobIdRepeated)?.ok_or(BadPayload::NoJobId)?;
         let job_id = string(job_id).ok_or(BadPayload::JobIdNotAString)?;
@@ -109,11 +158,11 @@ impl Payload {
 
     /// Reads a query string of at most [`MAX_QUERY`] bytes: `job_id=<uuid>&id=<reference>`, as forms
     /// encode it.
-    pub(crate) fn from_query(query: &str) -> Result<Self, BadPayload> {
+    fn from_query(query: &str) -> Result<Self, BadPayload> {
         if query.len() > MAX_QUERY {
             return Err(BadPayload::QueryTooLarge);
         }
-        let Members { job_id, id } = Members::of_query(query);
+        let Fields { job_id, id } = Fields::from_query(query);
 
         let job_id = job_id.once(BadPayload::JobIdRepeated)?.ok_or(BadPayload::NoJobId)?;
         let job_id = decoded(job_id).ok_or(BadPayload::JobIdNotUtf8)?;
@@ -130,19 +179,19 @@ fn decoded(value: &str) -> Option<String> {
     percent_decode_str(&value).decode_utf8().ok().map(Cow::into_owned)
 }
 
-/// The members that mean something, as they were written.
-struct Members<V> {
-    job_id: Member<V>,
-    id: Member<V>,
+/// The fields that matter, as they were written.
+struct Fields<V> {
+    job_id: Field<V>,
+    id: Field<V>,
 }
 
-enum Member<V> {
+enum Field<V> {
     Absent,
     Given(V),
     Repeated,
 }
 
-impl<V> Member<V> {
+impl<V> Field<V> {
     fn put(&mut self, value: V) {
         *self = match self {
             Self::Absent => Self::Given(value),
@@ -160,57 +209,57 @@ impl<V> Member<V> {
     }
 }
 
-impl<V> Default for Members<V> {
+impl<V> Default for Fields<V> {
     fn default() -> Self {
-        Self { job_id: Member::Absent, id: Member::Absent }
+        Self { job_id: Field::Absent, id: Field::Absent }
     }
 }
 
-impl<'a> Members<&'a str> {
-    fn of_query(query: &'a str) -> Self {
-        let mut members = Self::default();
+impl<'a> Fields<&'a str> {
+    fn from_query(query: &'a str) -> Self {
+        let mut fields = Self::default();
         for parameter in query.split('&') {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             match &*Cow::from(percent_decode_str(name)) {
-                b"job_id" => members.job_id.put(value),
-                b"id" => members.id.put(value),
+                b"job_id" => fields.job_id.put(value),
+                b"id" => fields.id.put(value),
                 _ => {}
             }
         }
-        members
+        fields
     }
 }
 
-impl<'a> Members<&'a RawValue> {
-    fn of_object(text: &'a str) -> Result<Self, BadPayload> {
+impl<'a> Fields<&'a RawValue> {
+    fn from_json(text: &'a str) -> Result<Self, BadPayload> {
         let mut json = serde_json::Deserializer::from_str(text);
-        let members = serde::Deserializer::deserialize_map(&mut json, MembersVisitor)
+        let fields = serde::Deserializer::deserialize_map(&mut json, FieldsVisitor)
             .map_err(|error| if error.is_data() { BadPayload::NotAnObject } else { BadPayload::NotJson(error) })?;
-        json.end().map_err(BadPayload::GoesOn)?;
-        Ok(members)
+        json.end().map_err(BadPayload::TrailingData)?;
+        Ok(fields)
     }
 }
 
-struct MembersVisitor;
+struct FieldsVisitor;
 
-impl<'de> Visitor<'de> for MembersVisitor {
-    type Value = Members<&'de RawValue>;
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<&'de RawValue>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Members::default();
+        let mut fields = Fields::default();
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
             match &*name {
-                "job_id" => members.job_id.put(map.next_value()?),
-                "id" => members.id.put(map.next_value()?),
+                "job_id" => fields.job_id.put(map.next_value()?),
+                "id" => fields.id.put(map.next_value()?),
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        Ok(members)
+        Ok(fields)
     }
 }

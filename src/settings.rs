@@ -9,14 +9,14 @@ use std::{fmt, num::NonZero, time::Duration};
 use tracing::level_filters::LevelFilter;
 
 use crate::{
-    keyring::{live::Source, ring::Keyring},
+    keyring::{Keyring, live::Source},
     limits::DEFAULT_MEMORY,
     s3::{bucket::Bucket, trust_store::TrustStore},
 };
 
 /// A variable of the environment.
 pub struct Variable {
-    /// Its names. The first that is set counts.
+    /// Its names. The first that is set wins.
     pub names: &'static [&'static str],
     /// Who sets it.
     pub set_by: SetBy,
@@ -33,8 +33,6 @@ pub enum SetBy {
     OperatorIfNeeded,
     /// Lambda does.
     Lambda,
-    /// Lambda does on Managed Instances.
-    ManagedInstances,
 }
 
 const JOBS_BUCKET: Variable = Variable {
@@ -84,8 +82,8 @@ const CREDENTIALS: Variable = Variable {
 };
 const CONCURRENCY: Variable = Variable {
     names: &["AWS_LAMBDA_MAX_CONCURRENCY"],
-    set_by: SetBy::ManagedInstances,
-    meaning: "invocations that Lambda sends to an environment at a time",
+    set_by: SetBy::Lambda,
+    meaning: "invocations that Lambda sends to an environment at a time; 1 if unset",
 };
 
 const MEMORY: Variable = Variable {
@@ -129,8 +127,7 @@ pub struct Settings {
     pub(crate) api_keys: Source,
     /// Who may vouch for S3's certificate.
     pub trust_store: TrustStore,
-    /// Invocations that Lambda sends to this environment at a time: 1 unless the function runs on
-    /// Managed Instances.
+    /// Invocations that Lambda sends to this environment at a time.
     pub concurrency: NonZero<usize>,
     /// The environment's memory, in MB.
     pub memory: NonZero<u32>,
@@ -198,7 +195,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let known = self.faults.len();
         self.optional(variable, parse).unwrap_or_else(|| {
             if self.faults.len() == known {
-                self.faults.push(format!("{} is not set: it takes {what}", variable.names.join(" or ")));
+                self.faults.push(format!("{} is not set: expected {what}", variable.names.join(" or ")));
             }
             T::default()
         })
@@ -233,7 +230,7 @@ fn parse_prefix(value: &str) -> Result<String, String> {
 }
 
 fn parse_stalled_after(value: &str) -> Result<Duration, String> {
-    let seconds = value.parse::<u32>().map_err(|_| "is not a number of seconds: it takes whole seconds, or 0")?;
+    let seconds = value.parse::<u32>().map_err(|_| "is not a number of seconds: expected whole seconds, or 0")?;
     Ok(Duration::from_secs(seconds.into()))
 }
 
@@ -269,11 +266,11 @@ fn parse_trust_store(path: &str) -> Result<TrustStore, String> {
 }
 
 fn parse_concurrency(value: &str) -> Result<NonZero<usize>, String> {
-    value.parse().map_err(|_| "is not a number of invocations: it takes 1 or more".into())
+    value.parse().map_err(|_| "is not a number of invocations: expected 1 or more".into())
 }
 
 fn parse_memory(value: &str) -> Result<NonZero<u32>, String> {
-    value.parse().map_err(|_| "is not a number of MB: it takes 1 or more".into())
+    value.parse().map_err(|_| "is not a number of MB: expected 1 or more".into())
 }
 
 /// A snapshot would give every environment the same `queue_id`, and `SnapStart` hands credentials over
@@ -286,7 +283,7 @@ fn parse_log_level(value: &str) -> Result<LevelFilter, String> {
     match value {
         "FATAL" => Ok(LevelFilter::ERROR), // one of Lambda's levels, not of Rust's
         value => {
-            value.parse().map_err(|_| "is not a log level: it takes TRACE, DEBUG, INFO, WARN, ERROR or OFF".into())
+            value.parse().map_err(|_| "is not a log level: expected TRACE, DEBUG, INFO, WARN, ERROR or OFF".into())
         }
     }
 }

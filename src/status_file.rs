@@ -37,8 +37,8 @@ pub struct Progress {
     pub retry_after: Option<Duration>,
     /// What `heartbeat_seconds` says: while unfinished, the file is written at least this often.
     pub heartbeat: Option<Duration>,
-    /// How many of the latter two are there but say nonsense.
-    pub nonsense: u8,
+    /// How many of the latter two are there but are no number of seconds from 0 to a day.
+    pub invalid_hints: u8,
 }
 
 /// What `job_status` says, as far as this endpoint cares.
@@ -134,18 +134,26 @@ fn progress(text: &str) -> Result<Progress, serde_json::Error> {
     Ok(progress)
 }
 
-const STATES: [(&str, State); 5] = [
-    ("queued", State::Queued),
-    ("running", State::Running),
-    ("submitted", State::Submitted),
-    ("done", State::Done),
-    ("failed", State::Failed),
-];
+impl State {
+    const WORDS: [(&str, Self); 5] = [
+        ("queued", Self::Queued),
+        ("running", Self::Running),
+        ("submitted", Self::Submitted),
+        ("done", Self::Done),
+        ("failed", Self::Failed),
+    ];
 
-fn state(value: &RawValue) -> State {
-    let value = string(value);
-    let known = STATES.iter().find(|(text, _)| value.as_deref() == Some(text));
-    known.map_or(State::Other, |(_, state)| *state)
+    fn parse(value: &RawValue) -> Self {
+        let value = string(value);
+        let known = Self::WORDS.iter().find(|(word, _)| value.as_deref() == Some(word));
+        known.map_or(Self::Other, |(_, state)| *state)
+    }
+
+    /// What `job_status` says for it; `other` if that is none of the known words.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, state)| *state == self).map_or("other", |(word, _)| word)
+    }
 }
 
 /// Seconds from a number that makes sense in them.
@@ -180,10 +188,10 @@ impl<'de> Visitor<'de> for ProgressVisitor {
             }
         }
         Ok(Progress {
-            state: status.map_or(State::Other, state),
+            state: status.map_or(State::Other, State::parse),
             retry_after: retry_after.flatten(),
             heartbeat: heartbeat.flatten(),
-            nonsense: u8::from(retry_after == Some(None)) + u8::from(heartbeat == Some(None)),
+            invalid_hints: u8::from(retry_after == Some(None)) + u8::from(heartbeat == Some(None)),
         })
     }
 }

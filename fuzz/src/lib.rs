@@ -6,14 +6,14 @@
 
 use std::{
     io,
-    sync::{Arc, LazyLock},
+    sync::LazyLock,
     time::{Duration, SystemTime},
 };
 
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_async::time::SharedTimeSource;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use job_status::{Endpoint, Event, Invocation, S3, Settings, log};
+use job_status::{Endpoint, Invocation, Settings, gateway, log};
 use serde_json::{Value, json};
 use testbed::{
     fault_s3::{Act, FaultS3, object},
@@ -52,9 +52,7 @@ impl Environment {
             let variables = variables::with_s3(s3.url());
             let settings = Settings::from_variables(|name| variables.get(name).cloned()).unwrap();
             let credentials = Credentials::new("AKIDEXAMPLE", "example-secret", None, None, "fuzz");
-            let (roots, clock) = (Arc::clone(&settings.trust_store.roots), SharedTimeSource::default());
-            let client = S3::new(roots, 1, credentials, clock.clone()).unwrap();
-            let endpoint = Endpoint::start(settings, client, clock).await.unwrap();
+            let endpoint = Endpoint::start(settings, credentials, SharedTimeSource::default()).await.unwrap();
             (s3, endpoint)
         });
         Self { runtime, s3, endpoint }
@@ -65,14 +63,14 @@ impl Environment {
         self.s3.always(Act::Answer(object(status_file)));
     }
 
-    /// The answer to an invocation's payload; `None` if it is no front door's event.
-    pub fn invoke(&self, payload: &[u8]) -> Option<String> {
-        let event = Event::parse(payload).ok()?;
+    /// The answer to an invocation's event; `None` if it is no HTTP request.
+    pub fn invoke(&self, event: &[u8]) -> Option<String> {
+        let (gateway, request) = gateway::read(std::str::from_utf8(event).ok()?)?;
         let deadline = SystemTime::now() + Duration::from_secs(60);
         let invocation = Invocation { request_id: REQUEST_ID.into(), trace_id: None, deadline };
-        let (answer, _turn) = self.runtime.block_on(event.answer(&self.endpoint, invocation));
+        let reply = self.runtime.block_on(self.endpoint.answer(&request, &invocation));
         self.s3.take_requests(); // or they would fill the memory
-        Some(serde_json::to_string(&answer).unwrap())
+        Some(serde_json::to_string(&gateway.write(reply)).unwrap())
     }
 
     /// What the caller gets, which is as documented.

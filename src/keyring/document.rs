@@ -1,7 +1,7 @@
-//! The keyring document: read strictly, so that a typo can't make a key eternal or open a folder.
+//! The keyring document: read strictly, so that a typo can't make a key eternal or open other prefixes.
 //!
 //! All faults are reported at once, each with its entry. They never repeat a value, because the
-//! likeliest mistake of all is a key where its digest belongs. A member's name is repeated only if
+//! likeliest mistake of all is a key where its digest belongs. An unknown field's name is repeated only if
 //! it can't be a key either.
 
 use std::{borrow::Cow, collections::HashMap, fmt, time::SystemTime};
@@ -15,7 +15,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
     json::string,
-    keyring::ring::{Digest, Key, Keyring},
+    keyring::{Digest, Key, Keyring},
 };
 
 /// Faults listed before the rest is only counted.
@@ -87,12 +87,12 @@ fn parse(json: &[u8]) -> Result<HashMap<Digest, Key>, InvalidKeyring> {
 
 fn parse_entry<'a>(json: &'a str, index: usize, faults: &mut Vec<String>) -> Option<(Cow<'a, str>, Digest, Key)> {
     let known = faults.len();
-    let Ok(members) = serde_json::from_str::<StrictObject<'_, 4>>(json) else {
+    let Ok(fields) = serde_json::from_str::<StrictObject<'_, 4>>(json) else {
         faults.push(format!("keys[{index}] is not an object"));
         return None;
     };
     let [name, sha256, prefix, expires] =
-        members.named(["name", "sha256", "prefix", "expires"], || format!("keys[{index}]"), faults);
+        fields.named(["name", "sha256", "prefix", "expires"], || format!("keys[{index}]"), faults);
 
     let mut check = |ok: bool, fault: &str| {
         if !ok {
@@ -107,10 +107,10 @@ fn parse_entry<'a>(json: &'a str, index: usize, faults: &mut Vec<String>) -> Opt
     let digest = sha256.map(|raw| string(raw).and_then(|text| parse_digest(&text)));
     check(digest != Some(None), "sha256 is not 64 hexadecimal digits");
 
-    let prefix = prefix.map(|raw| string(raw).filter(|prefix| is_folder(prefix)));
+    let prefix = prefix.map(|raw| string(raw).filter(|prefix| is_prefix(prefix)));
     check(
         prefix != Some(None),
-        "prefix is not a folder such as acme/ (segments of letters, digits, - _ . each ending in /)",
+        "prefix is not of the form acme/ (segments of letters, digits, - _ . each ending in /)",
     );
 
     let expires = expires.map(|raw| string(raw).and_then(|text| parse_moment(&text)));
@@ -122,7 +122,7 @@ fn parse_entry<'a>(json: &'a str, index: usize, faults: &mut Vec<String>) -> Opt
     let name = name??;
     let key = Key {
         name: name.as_ref().into(),
-        folder: prefix.flatten().unwrap_or_default().into(),
+        prefix: prefix.flatten().unwrap_or_default().into(),
         expires: expires.flatten(),
     };
     Some((name, digest??, key))
@@ -132,7 +132,7 @@ fn is_name(name: &str) -> bool {
     (1..=MAX_NAME).contains(&name.len()) && name.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
-fn is_folder(prefix: &str) -> bool {
+fn is_prefix(prefix: &str) -> bool {
     let is_segment = |segment: &str| {
         (1..=MAX_NAME).contains(&segment.len())
             && !segment.starts_with('.')
@@ -159,27 +159,31 @@ fn parse_moment(text: &str) -> Option<SystemTime> {
     is_usual.then(|| OffsetDateTime::parse(text, &Rfc3339).ok()).flatten().map(SystemTime::from)
 }
 
-/// The members of an object in which `N` members are allowed, as they are written.
+/// The fields of an object in which `N` fields are allowed, as they are written.
 struct StrictObject<'a, const N: usize>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a, const N: usize> StrictObject<'a, N> {
-    /// The values of the allowed members; any other member, and any given twice, is a fault.
+    /// The values of the allowed fields. Any other field, and any given twice, is a fault.
     fn named(self, allowed: [&str; N], at: impl Fn() -> String, faults: &mut Vec<String>) -> [Option<&'a RawValue>; N] {
         let mut values = [None; N];
         for (name, value) in self.0 {
             let slot = allowed.iter().position(|allowed| *allowed == name).and_then(|index| values.get_mut(index));
+            let name = if is_harmless(&name) { format!(" {name}") } else { String::new() };
             match slot {
                 Some(slot @ None) => *slot = Some(value),
-                Some(Some(_)) => faults.push(format!("{}: {name} is given twice", at())),
-                None if is_harmless(&name) => faults.push(format!("{}: there is no member {name}", at())),
-                None => faults.push(format!("{}: it has a member that is none of {}", at(), allowed.join(", "))),
+                Some(Some(_)) => faults.push(format!("{}:{name} is given twice", at())),
+                None => faults.push(format!("{}: unknown field{name}; expected {}", at(), one_of(&allowed))),
             }
         }
         values
     }
 }
 
-/// Whether a member's name is a word, and not a key in the wrong place.
+fn one_of(names: &[&str]) -> String {
+    if names.len() == 1 { names.concat() } else { format!("one of {}", names.join(", ")) }
+}
+
+/// Whether a field's name is a word, and not a key in the wrong place.
 fn is_harmless(name: &str) -> bool {
     name.len() <= 16 && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
 }
@@ -200,10 +204,10 @@ impl<'de, const N: usize> Visitor<'de> for StrictObjectVisitor<N> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::with_capacity(N);
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
+        let mut fields = Vec::with_capacity(N);
+        while let Some(field) = map.next_entry()? {
+            fields.push(field);
         }
-        Ok(StrictObject(members))
+        Ok(StrictObject(fields))
     }
 }

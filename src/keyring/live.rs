@@ -26,8 +26,8 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use crate::{
-    cause::{Cause, chain},
-    keyring::{document::InvalidKeyring, ring::Keyring},
+    cause::chain,
+    keyring::{Keyring, document::InvalidKeyring},
     limits::{
         ATTEMPT_TIMEOUT, KEYRING_ATTEMPT_TIMEOUT, KEYRING_FRESH, KEYRING_GRACE, KEYRING_PATIENCE,
         KEYRING_REPORT_INTERVAL, KEYRING_RETRY, KEYRING_STALE_PATIENCE, MAX_KEYRING,
@@ -36,7 +36,7 @@ use crate::{
         S3,
         bucket::Bucket,
         failure::Failure,
-        object::{Get, ReadStats},
+        object::{Fetched, Get, ReadStats},
     },
 };
 
@@ -87,7 +87,7 @@ impl Refresh {
 
 /// Why a keyring could not be loaded.
 #[derive(Debug, thiserror::Error)]
-pub enum LoadError {
+pub(crate) enum LoadError {
     /// S3 did not hand it out in time.
     #[error("the keyring cannot be read")]
     NotRead(#[from] Failure),
@@ -119,8 +119,8 @@ impl LiveKeyring {
                 (Arc::clone(&keyring), Self::Inline(keyring))
             }
             Source::Object { bucket, key } => {
-                let get = get(&bucket, &key, ATTEMPT_TIMEOUT);
-                let object = s3.get(&get, &mut ReadStats::default()).await?;
+                let get = get(&bucket, &key, None, ATTEMPT_TIMEOUT);
+                let object = s3.get(&get, &mut ReadStats::default()).await?.object()?;
                 let keyring = Arc::new(Keyring::parse(&object.bytes)?);
                 let state = State {
                     keyring: Arc::clone(&keyring),
@@ -201,17 +201,19 @@ impl ObjectKeyring {
             Err(error) => {
                 if state.reported.is_none_or(|reported| age(reported, now) >= KEYRING_REPORT_INTERVAL) {
                     state.reported = Some(now);
-                    report(error, age(state.confirmed, now));
+                    report(&error, age(state.confirmed, now));
                 }
             }
         }
     }
 
     async fn read_if_changed(&self) -> Result<Option<(Keyring, Option<String>)>, LoadError> {
-        let (get, mut stats) = (get(&self.bucket, &self.key, KEYRING_ATTEMPT_TIMEOUT), ReadStats::default());
         let etag = self.state().etag.clone();
-        let Some(object) = self.s3.get_if_changed(&get, etag.as_deref(), &mut stats).await? else { return Ok(None) };
-        Ok(Some((Keyring::parse(&object.bytes)?, object.etag)))
+        let get = get(&self.bucket, &self.key, etag.as_deref(), KEYRING_ATTEMPT_TIMEOUT);
+        match self.s3.get(&get, &mut ReadStats::default()).await? {
+            Fetched::Object(object) => Ok(Some((Keyring::parse(&object.bytes)?, object.etag))),
+            Fetched::Unchanged => Ok(None),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -219,8 +221,8 @@ impl ObjectKeyring {
     }
 }
 
-fn get<'a>(bucket: &'a Bucket, key: &str, attempt_timeout: Duration) -> Get<'a> {
-    Get { bucket, key: key.into(), max_bytes: MAX_KEYRING, turns: None, attempt_timeout }
+fn get<'a>(bucket: &'a Bucket, key: &str, unless: Option<&'a str>, attempt_timeout: Duration) -> Get<'a> {
+    Get { bucket, key: key.into(), unless, max_bytes: MAX_KEYRING, large_files: None, attempt_timeout }
 }
 
 /// Time since `then`, without bound if the clock was set back since.
@@ -234,14 +236,16 @@ fn warn_if_empty(keyring: &Keyring) {
     }
 }
 
-fn report(error: LoadError, age: Duration) {
-    let message = "the keyring could not be refreshed; the last good one stays in force for a while";
+fn report(error: &LoadError, age: Duration) {
     let (error, hint) = match error {
-        LoadError::NotRead(failure) => {
-            let cause = Cause::from(failure);
-            (chain(&*cause.error), Some(cause.hint))
-        }
-        error @ LoadError::Malformed(_) => (chain(&error), None),
+        LoadError::NotRead(failure) => (chain(failure), Some(failure.hint())),
+        LoadError::Malformed(_) => (chain(error), None),
     };
-    error!(event = "keyring_refresh_failed", error, hint, age = age.as_secs(), "{message}");
+    error!(
+        event = "keyring_refresh_failed",
+        error,
+        hint,
+        age = age.as_secs(),
+        "the keyring could not be refreshed; the last good one stays in force for a while"
+    );
 }

@@ -36,7 +36,7 @@ pub(super) struct Mismatch {
 impl Checksum {
     /// The checksum in the headers of S3's answer. `None` as well for an object that was uploaded in
     /// parts: its checksum is made of the parts' checksums, and can't be verified here.
-    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+    pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         HEADERS.into_iter().find_map(|(header, algorithm)| {
             let expected = headers.get(header)?;
             let is_of_parts = expected.as_bytes().contains(&b'-');

@@ -1,28 +1,30 @@
 //! What each answer of S3 means, and each way of not getting one.
 //!
-//! [`FailureKind::of`] reads the answer. [`FailureKind::row`] is the table: what happened, whether
-//! another attempt is worth it, what the operator should do. What the caller reads is not decided
-//! here.
+//! [`FailureKind::from_answer`] reads the answer. [`FailureKind::row`] is the table: what happened,
+//! whether another attempt is worth it, what the caller reads, what the operator should do.
 
 use std::error::Error as StdError;
 
 use http::StatusCode;
 use hyper_util::client::legacy;
+use tower::BoxError;
 
 use crate::{
     cause::{Cause, chain},
-    s3::{checksum::Mismatch, error_document::ErrorDocument, request::SigningFailed},
+    s3::{checksum::Mismatch, error_document::ErrorDocument},
 };
 
 /// A failed read: its kind for us, its cause for the operator.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", kind.row().name)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// What it means.
-    pub kind: FailureKind,
+    pub(crate) kind: FailureKind,
     /// What led to it.
     #[source]
-    pub cause: Box<dyn StdError + Send + Sync>,
+    pub(crate) cause: BoxError,
+    /// The object's size, in bytes, if S3 has said it before the body failed.
+    pub(crate) announced: Option<u64>,
 }
 
 /// The failures that are treated differently, or that an operator acts on differently.
@@ -59,6 +61,8 @@ pub struct FailureRow {
     pub when: &'static str,
     /// Whether another attempt may help.
     pub retried: bool,
+    /// What the caller reads.
+    pub caller: &'static str,
     /// What the operator should do.
     pub hint: &'static str,
 }
@@ -82,34 +86,34 @@ impl FailureKind {
     pub const fn row(self) -> FailureRow {
         const FINAL: bool = false;
         const RETRIED: bool = true;
-        const fn row(name: &'static str, retried: bool, when: &'static str, hint: &'static str) -> FailureRow {
-            FailureRow { name, when, retried, hint }
+        const fn row(name: &'static str, retried: bool, when: &'static str, caller: &'static str, hint: &'static str) -> FailureRow {
+            FailureRow { name, when, retried, caller, hint }
         }
         match self {
-            Self::NoSuchKey => row("no_such_key", FINAL, "404 `NoSuchKey`", "the object does not exist"),
-            Self::NoSuchBucket => row("no_such_bucket", FINAL, "404 `NoSuchBucket`", "the bucket does not exist: check JOBS_BUCKET (or API_KEYS) and the region"),
-            Self::AccessDenied => row("access_denied", FINAL, "403", "grant the function's role s3:GetObject on the objects and s3:ListBucket on the bucket: without s3:ListBucket S3 answers 403 for an object that does not exist"),
-            Self::KmsDenied => row("kms_denied", FINAL, "403 for KMS, a `KMS.` error", "grant the function's role kms:Decrypt (for a directory bucket kms:GenerateDataKey too) on the key that encrypts the bucket, and check that the key is enabled"),
-            Self::Archived => row("archived", FINAL, "403 `InvalidObjectState`", "the object is in an archive storage class: restore it, and exempt status files from that lifecycle rule"),
-            Self::WrongRegion => row("wrong_region", FINAL, "301, 307, or 400 with a complaint about the region", "the bucket is not in the function's region: deploy the function there"),
-            Self::BadCredentials => row("bad_credentials", FINAL, "credentials missing, expired or refused", "credentials are missing, malformed or expired: on Lambda they come with the role; elsewhere set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"),
-            Self::ClockSkewed => row("clock_skewed", FINAL, "403 `RequestTimeTooSkewed`", "this environment's clock and S3's differ by more than 15 minutes: on Lambda, tell AWS Support; elsewhere, set the clock"),
-            Self::SlowDown => row("slow_down", RETRIED, "503 `SlowDown`, 429, \"reduce your request rate\"", "S3 limits the request rate of this prefix, and raises the limit by itself under steady load: if that takes too long, give groups of customers a prefix of their own"),
-            Self::Unavailable => row("unavailable", RETRIED, "500, 502, 503, 504", "S3 failed: see the AWS Health Dashboard"),
-            Self::Unreachable => row("unreachable", RETRIED, "a connection refused, reset or closed, no such host, not HTTP", "no HTTP connection to S3: in a VPC, check its S3 gateway endpoint, routes and DNS; elsewhere, AWS_ENDPOINT_URL_S3"),
-            Self::Untrusted => row("untrusted", RETRIED, "a certificate that is not trusted", "S3's certificate is not accepted: check the endpoint's name and validity, and the function's trust store (AWS_CA_BUNDLE)"),
-            Self::TimedOut => row("timed_out", RETRIED, "no connection, no answer, a stalled or dripping body, 400 `RequestTimeout`", "S3 did not answer in time: see the AWS Health Dashboard, and for a function in a VPC its routes to S3"),
-            Self::CutOff => row("cut_off", RETRIED, "a body that ends early", "S3's answer ended early: see the AWS Health Dashboard"),
-            Self::Damaged => row("damaged", RETRIED, "a body that does not match its checksum", "the content does not match its checksum: have the worker write it again"),
-            Self::TooLarge => row("too_large", FINAL, "an object over its limit, refused before it is downloaded if S3 tells its size", "the object is larger than this function reads: keep results elsewhere and link to them"),
-            Self::SessionDenied => row("session_denied", FINAL, "403 to a directory bucket's `CreateSession`", "grant the function's role s3express:CreateSession on the directory bucket, in session mode ReadOnly, and check the bucket's policy"),
-            Self::SessionEnded => row("session_ended", FINAL, "a directory bucket refuses a session, and a new one as well", "S3 does not accept the session that it has just made: see the AWS Health Dashboard"),
-            Self::NoSuchZone => row("no_such_zone", RETRIED, "no such host for a directory bucket", "the zone in the directory bucket's name is not in the function's region, or has no S3 Express One Zone: check JOBS_BUCKET (or API_KEYS); in a VPC, check DNS"),
-            Self::Unexpected => row("unexpected", FINAL, "any other answer", "S3, or whatever answers at its address, said something this function does not know: see the error"),
+            Self::NoSuchKey => row("no_such_key", FINAL, "404 `NoSuchKey`", "Job not found", "the object does not exist"),
+            Self::NoSuchBucket => row("no_such_bucket", FINAL, "404 `NoSuchBucket`", "the status store is not set up", "the bucket does not exist: check JOBS_BUCKET (or API_KEYS) and the region"),
+            Self::AccessDenied => row("access_denied", FINAL, "403", "the status store refused access", "grant the function's role s3:GetObject on the objects and s3:ListBucket on the bucket: without s3:ListBucket S3 answers 403 for an object that does not exist"),
+            Self::KmsDenied => row("kms_denied", FINAL, "403 for KMS, a `KMS.` error", "the status could not be decrypted", "grant the function's role kms:Decrypt (for a directory bucket kms:GenerateDataKey too) on the key that encrypts the bucket, and check that the key is enabled"),
+            Self::Archived => row("archived", FINAL, "403 `InvalidObjectState`", "the status is archived", "the object is in an archive storage class: restore it, and exempt status files from that lifecycle rule"),
+            Self::WrongRegion => row("wrong_region", FINAL, "301, 307, or 400 with a complaint about the region", "the status store is in another region", "the bucket is not in the function's region: deploy the function there"),
+            Self::BadCredentials => row("bad_credentials", FINAL, "credentials missing, expired or refused", "the status store refused this service's credentials", "credentials are missing, malformed or expired: on Lambda they come with the role; elsewhere set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"),
+            Self::ClockSkewed => row("clock_skewed", FINAL, "403 `RequestTimeTooSkewed`", "the status store refused this service's clock", "this environment's clock and S3's differ by more than 15 minutes: on Lambda, tell AWS Support; elsewhere, set the clock"),
+            Self::SlowDown => row("slow_down", RETRIED, "503 `SlowDown`, 429, \"reduce your request rate\"", "Too many requests", "S3 limits the request rate of this prefix, and raises the limit by itself under steady load: if that takes too long, give groups of customers a prefix of their own"),
+            Self::Unavailable => row("unavailable", RETRIED, "500, 502, 503, 504", "the status store is unavailable", "S3 failed: see the AWS Health Dashboard"),
+            Self::Unreachable => row("unreachable", RETRIED, "a connection refused, reset or closed, no such host, not HTTP", "the status store could not be reached", "no HTTP connection to S3: in a VPC, check its S3 gateway endpoint, routes and DNS; elsewhere, AWS_ENDPOINT_URL_S3"),
+            Self::Untrusted => row("untrusted", RETRIED, "a certificate that is not trusted", "no trusted connection to the status store", "S3's certificate is not accepted: check the endpoint's name and validity, and the function's trust store (AWS_CA_BUNDLE)"),
+            Self::TimedOut => row("timed_out", RETRIED, "no connection, no answer, a stalled or dripping body, 400 `RequestTimeout`", "the status store timed out", "S3 did not answer in time: see the AWS Health Dashboard, and for a function in a VPC its routes to S3"),
+            Self::CutOff => row("cut_off", RETRIED, "a body that ends early", "the status arrived incomplete", "S3's answer ended early: see the AWS Health Dashboard"),
+            Self::Damaged => row("damaged", RETRIED, "a body that does not match its checksum", "the status arrived damaged", "the content does not match its checksum: have the worker write it again"),
+            Self::TooLarge => row("too_large", FINAL, "an object over its limit, refused before it is downloaded if S3 tells its size", "the status is too large", "the object is larger than this function reads: keep results elsewhere and link to them"),
+            Self::SessionDenied => row("session_denied", FINAL, "403 to a directory bucket's `CreateSession`", "the status store refused access", "grant the function's role s3express:CreateSession on the directory bucket, in session mode ReadOnly, and check the bucket's policy"),
+            Self::SessionEnded => row("session_ended", FINAL, "a directory bucket refuses a session, and a new one as well", "the status store refused this service's credentials", "S3 does not accept the session that it has just made: see the AWS Health Dashboard"),
+            Self::NoSuchZone => row("no_such_zone", RETRIED, "no such host for a directory bucket", "the status store could not be reached", "the zone in the directory bucket's name is not in the function's region, or has no S3 Express One Zone: check JOBS_BUCKET (or API_KEYS); in a VPC, check DNS"),
+            Self::Unexpected => row("unexpected", FINAL, "any other answer", "the status store gave an unexpected answer", "S3, or whatever answers at its address, said something this function does not know: see the error"),
         }
     }
 
-    fn of(status: u16, code: &str, message: &str) -> Self {
+    fn from_answer(status: u16, code: &str, message: &str) -> Self {
         match (status, code) {
             (_, "NoSuchBucket") => Self::NoSuchBucket,
             (404, "NoSuchKey") => Self::NoSuchKey,
@@ -138,10 +142,14 @@ impl FailureKind {
 }
 
 impl Failure {
+    fn new(kind: FailureKind, cause: impl Into<BoxError>) -> Self {
+        Self { kind, cause: cause.into(), announced: None }
+    }
+
     /// S3 answered, but not with the object.
     pub(super) fn refused(status: StatusCode, body: &[u8]) -> Self {
         let document = ErrorDocument::parse(status, body);
-        Self { kind: FailureKind::of(status.as_u16(), &document.code, &document.message), cause: document.into() }
+        Self::new(FailureKind::from_answer(status.as_u16(), &document.code, &document.message), document)
     }
 
     /// S3 refused to make a session.
@@ -150,6 +158,11 @@ impl Failure {
             FailureKind::AccessDenied => Self { kind: FailureKind::SessionDenied, ..self },
             _ => self,
         }
+    }
+
+    /// S3 refused a session that it has made.
+    pub(super) fn session_ended(self) -> Self {
+        Self { kind: FailureKind::SessionEnded, ..self }
     }
 
     /// A directory bucket's host is made of its zone's name.
@@ -162,17 +175,21 @@ impl Failure {
         }
     }
 
-    pub(super) fn no_credentials(error: impl StdError + Send + Sync + 'static) -> Self {
-        Self { kind: FailureKind::BadCredentials, cause: error.into() }
+    pub(super) fn no_credentials(error: impl Into<BoxError>) -> Self {
+        Self::new(FailureKind::BadCredentials, error)
     }
 
     pub(super) fn cut_off(error: hyper::Error) -> Self {
-        Self { kind: FailureKind::CutOff, cause: error.into() }
+        Self::new(FailureKind::CutOff, error)
     }
 
+    /// An object of at least `size` bytes.
     pub(super) fn too_large(size: u64, limit: u64) -> Self {
-        let cause = format!("the object has at least {size} bytes, {limit} are read").into();
-        Self { kind: FailureKind::TooLarge, cause }
+        Self::new(FailureKind::TooLarge, format!("the object has at least {size} bytes, {limit} are read"))
+    }
+
+    pub(crate) fn unexpected(cause: impl Into<BoxError>) -> Self {
+        Self::new(FailureKind::Unexpected, cause)
     }
 
     /// What the operator should do. Where the cause says more than the kind, it decides.
@@ -187,19 +204,13 @@ impl Failure {
 
 impl From<tokio::time::error::Elapsed> for Failure {
     fn from(elapsed: tokio::time::error::Elapsed) -> Self {
-        Self { kind: FailureKind::TimedOut, cause: elapsed.into() }
-    }
-}
-
-impl From<SigningFailed> for Failure {
-    fn from(error: SigningFailed) -> Self {
-        Self { kind: FailureKind::Unexpected, cause: error.into() }
+        Self::new(FailureKind::TimedOut, elapsed)
     }
 }
 
 impl From<Mismatch> for Failure {
     fn from(mismatch: Mismatch) -> Self {
-        Self { kind: FailureKind::Damaged, cause: mismatch.into() }
+        Self::new(FailureKind::Damaged, mismatch)
     }
 }
 
@@ -212,7 +223,7 @@ impl From<legacy::Error> for Failure {
         } else {
             FailureKind::Unreachable
         };
-        Self { kind, cause: error.into() }
+        Self::new(kind, error)
     }
 }
 

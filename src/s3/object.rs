@@ -9,8 +9,8 @@ use http::{
 };
 
 use crate::{
+    large_files::{LargeFiles, Permit},
     s3::{bucket::Bucket, failure::Failure},
-    turns::{Turn, Turns},
 };
 
 const EXPIRATION: HeaderName = HeaderName::from_static("x-amz-expiration");
@@ -19,12 +19,22 @@ const EXPIRATION: HeaderName = HeaderName::from_static("x-amz-expiration");
 pub(crate) struct Get<'a> {
     pub(crate) bucket: &'a Bucket,
     pub(crate) key: String,
+    /// The version that is known already. It is not read again.
+    pub(crate) unless: Option<&'a str>,
     /// Larger objects are refused. If S3 says how large an object is, it is not even downloaded.
     pub(crate) max_bytes: u64,
-    /// Where a large object waits for its turn before its body is read.
-    pub(crate) turns: Option<&'a Turns>,
-    /// What one attempt may take, from the request to the last byte of the body, without such a wait.
+    /// What a large object needs a permit of before its body is read.
+    pub(crate) large_files: Option<&'a LargeFiles>,
+    /// What one attempt may take, from the request to the last byte of the body, without the wait for a
+    /// permit.
     pub(crate) attempt_timeout: Duration,
+}
+
+/// What S3 hands out.
+pub(crate) enum Fetched {
+    Object(Object),
+    /// The object's version is [`Get::unless`].
+    Unchanged,
 }
 
 /// An object, read whole.
@@ -37,17 +47,30 @@ pub(crate) struct Object {
     pub(crate) last_modified: Option<SystemTime>,
     /// When a rule of the bucket deletes it.
     pub(crate) expires: Option<SystemTime>,
+    /// The permit of a large one.
+    pub(crate) permit: Option<Permit>,
+}
+
+impl Fetched {
+    /// The object, of a read without [`Get::unless`].
+    pub(crate) fn object(self) -> Result<Object, Failure> {
+        match self {
+            Self::Object(object) => Ok(object),
+            Self::Unchanged => Err(Failure::unexpected("S3 says that nothing has changed, but was not asked that")),
+        }
+    }
 }
 
 impl Object {
-    /// An object of which S3 says `headers`.
-    pub(super) fn of(bytes: Vec<u8>, headers: &HeaderMap) -> Self {
+    /// An object with the headers of S3's answer.
+    pub(super) fn from_headers(headers: &HeaderMap, bytes: Vec<u8>, permit: Option<Permit>) -> Self {
         let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         Self {
             bytes,
             etag: text(header::ETAG).map(Into::into),
             last_modified: text(header::LAST_MODIFIED).and_then(date),
             expires: text(EXPIRATION).and_then(expiry_date).and_then(date),
+            permit,
         }
     }
 }
@@ -67,13 +90,11 @@ fn expiry_date(expiration: &str) -> Option<&str> {
 pub(crate) struct ReadStats {
     /// Attempts begun.
     pub(crate) attempts: u32,
-    /// Time that S3 took: in them, without waiting for a turn, and between them. What the environment lacked
-    /// CPU to read at once is in it.
+    /// Time that S3 took: in the attempts, without waiting for a permit, and between them. Time in which
+    /// S3's answer waited for our CPU is in it.
     pub(crate) time: Duration,
-    /// The object's size, once S3 has said it.
-    pub(crate) announced: Option<u64>,
-    /// The object's turn. It lasts as long as this does.
-    pub(crate) turn: Turn,
+    /// Time that a large file waited for a permit and for a core.
+    pub(crate) waited: Duration,
     /// Why the last failed attempt failed.
     pub(crate) last_failure: Option<Failure>,
 }

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 use aws_sdk_s3::config::Credentials;
 use aws_sigv4::{
     http_request::{
-        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningError, SigningSettings,
+        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
         UriPathNormalizationMode, sign,
     },
-    sign::v4::{SigningParams, signing_params::BuildError},
+    sign::v4::SigningParams,
 };
 use http::{
     Request,
@@ -16,22 +16,12 @@ use http::{
 };
 use http_body_util::Empty;
 use hyper::body::Bytes;
+use tower::BoxError;
 
 use crate::s3::bucket::{Access, Bucket};
 
 const CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode");
 const SESSION_MODE: HeaderName = HeaderName::from_static("x-amz-create-session-mode");
-
-/// Why there is no request.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum SigningFailed {
-    #[error("the request is not valid HTTP")]
-    Http(#[from] http::Error),
-    #[error("the request cannot be signed")]
-    Signature(#[from] SigningError),
-    #[error("the request cannot be signed")]
-    Parameters(#[from] BuildError),
-}
 
 /// The request for an object; with an `etag`, for another version than that one. For a directory
 /// bucket the credentials are a session's.
@@ -41,7 +31,7 @@ pub(super) fn for_object(
     etag: Option<&str>,
     credentials: Credentials,
     time: SystemTime,
-) -> Result<Request<Empty<Bytes>>, SigningFailed> {
+) -> Result<Request<Empty<Bytes>>, BoxError> {
     let mut request = Request::get(bucket.url_of(key)).header(CHECKSUM_MODE, HeaderValue::from_static("ENABLED"));
     if let Some(etag) = etag {
         request = request.header(header::IF_NONE_MATCH, etag);
@@ -58,7 +48,7 @@ pub(super) fn for_session(
     bucket: &Bucket,
     credentials: Credentials,
     time: SystemTime,
-) -> Result<Request<Empty<Bytes>>, SigningFailed> {
+) -> Result<Request<Empty<Bytes>>, BoxError> {
     let request = Request::get(bucket.url_of_session()).header(SESSION_MODE, HeaderValue::from_static("ReadOnly"));
     signed(request.body(Empty::new())?, bucket, credentials, None, time)
 }
@@ -70,7 +60,7 @@ fn signed(
     credentials: Credentials,
     token: Option<&'static str>,
     time: SystemTime,
-) -> Result<Request<Empty<Bytes>>, SigningFailed> {
+) -> Result<Request<Empty<Bytes>>, BoxError> {
     let mut settings = SigningSettings::default();
     settings.percent_encoding_mode = PercentEncodingMode::Single;
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;

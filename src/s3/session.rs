@@ -1,32 +1,25 @@
 //! The sessions that directory buckets (S3 Express One Zone) want: credentials of five minutes, for
 //! one bucket, which the role's own credentials are exchanged for.
 //!
-//! All requests for a bucket share one. Towards its end one request makes the next, and waits for it
-//! no longer than [`SESSION_PATIENCE`]; the others go on with the old one. Once it has ended, or S3
-//! has refused it, requests wait for the next: one of them makes it, and if it can't, those that
-//! waited for that fail like it. A request that is given up while it makes a session leaves that to
-//! the next one.
+//! All requests for a bucket share one. In its last minute one request makes the next, while the others
+//! go on with the old one; if that fails, so does this request, and another tries again after
+//! [`SESSION_RETRY`]. Where there is no session, the requests wait for the one that makes it.
 //!
 //! Ages are told by the wall clock: the monotonic one may stand still while Lambda has the
 //! environment frozen.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
-};
+use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
 use aws_sdk_s3::{
     config::Credentials,
     primitives::{DateTime, DateTimeFormat},
 };
 use aws_smithy_xml::decode::{Document, XmlDecodeError, try_data};
-use tokio::time::timeout;
+use tokio::sync::Mutex;
 
 use crate::{
-    cause::chain,
-    limits::{SESSION_PATIENCE, SESSION_RENEWAL, SESSION_RETRY},
-    s3::failure::{Failure, FailureKind},
+    limits::{SESSION_RENEWAL, SESSION_RETRY},
+    s3::failure::Failure,
 };
 
 /// A session. It has no `Debug`: nothing prints its credentials by mistake.
@@ -39,10 +32,7 @@ impl Session {
     /// Reads S3's answer.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Failure> {
         let session = Self::from_xml(body).ok().flatten();
-        session.ok_or_else(|| Failure {
-            kind: FailureKind::Unexpected,
-            cause: "S3's answer to CreateSession has no credentials".into(),
-        })
+        session.ok_or_else(|| Failure::unexpected("S3's answer to CreateSession has no credentials"))
     }
 
     fn from_xml(body: &[u8]) -> Result<Option<Self>, XmlDecodeError> {
@@ -69,134 +59,58 @@ impl Session {
             Self { credentials, ends }
         }))
     }
-
-    fn left(&self, now: SystemTime) -> Duration {
-        self.ends.duration_since(now).unwrap_or_default()
-    }
 }
 
 /// The sessions in use, by the URLs of their buckets.
-#[derive(Clone, Default)]
-pub(super) struct Sessions(Arc<Mutex<HashMap<String, Arc<Shared>>>>);
+#[derive(Default)]
+pub(super) struct Sessions(Mutex<HashMap<String, Cached>>);
+
+struct Cached {
+    session: Arc<Session>,
+    /// From then on a request makes the next session.
+    renew_from: SystemTime,
+}
 
 impl Sessions {
-    pub(super) fn of(&self, url: &str) -> Arc<Shared> {
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match sessions.get(url) {
-            Some(shared) => Arc::clone(shared),
-            None => Arc::clone(sessions.entry(url.to_owned()).or_default()),
-        }
-    }
-}
-
-/// The session of one bucket.
-#[derive(Default)]
-pub(super) struct Shared {
-    state: Mutex<State>,
-    /// Held by who makes the next session.
-    renewing: tokio::sync::Mutex<()>,
-}
-
-#[derive(Default)]
-struct State {
-    session: Option<Arc<Session>>,
-    /// When a request last began to make a session before the last one had ended.
-    renewed: Option<SystemTime>,
-    /// How often no session could be made when there was none, and why at last.
-    failures: u64,
-    failure: Option<(FailureKind, String)>,
-}
-
-impl State {
-    fn live(&self, now: SystemTime) -> Option<Arc<Session>> {
-        self.session.clone().filter(|session| session.left(now) > Duration::ZERO)
-    }
-
-    /// Whether it is time to make the next session while this one lasts.
-    fn is_due(&self, now: SystemTime) -> bool {
-        let ends_soon = self.session.as_ref().is_some_and(|session| session.left(now) <= SESSION_RENEWAL);
-        ends_soon && self.renewed.is_none_or(|then| now.duration_since(then).is_ok_and(|age| age >= SESSION_RETRY))
-    }
-}
-
-impl Shared {
-    /// The session to sign a request with; `make` makes one.
-    pub(super) async fn session<M>(&self, now: SystemTime, make: impl FnOnce() -> M) -> Result<Arc<Session>, Failure>
-    where
-        M: Future<Output = Result<Session, Failure>>,
-    {
-        let (live, is_due, failures) = {
-            let state = self.state();
-            (state.live(now), state.is_due(now), state.failures)
-        };
-        let Some(session) = live else { return self.after_its_end(now, failures, make).await };
-        let renewing = is_due.then(|| self.renewing.try_lock().ok()).flatten();
-        if renewing.is_none() || !self.begin_to_renew(now) {
-            return Ok(session);
-        }
-        // Without the next one there is still this one, and other requests will try.
-        Ok(match timeout(SESSION_PATIENCE, make()).await {
-            Ok(Ok(next)) => self.keep(next),
-            _ => session,
-        })
-    }
-
-    /// `false` if another request was faster.
-    fn begin_to_renew(&self, now: SystemTime) -> bool {
-        let mut state = self.state();
-        let is_due = state.is_due(now);
-        if is_due {
-            state.renewed = Some(now);
-        }
-        is_due
-    }
-
-    async fn after_its_end<M>(
+    /// The session to sign a request with. `make` makes one.
+    pub(super) async fn get<M>(
         &self,
+        bucket: &str,
         now: SystemTime,
-        failures: u64,
         make: impl FnOnce() -> M,
     ) -> Result<Arc<Session>, Failure>
     where
         M: Future<Output = Result<Session, Failure>>,
     {
-        let _renewing = self.renewing.lock().await;
-        {
-            let state = self.state();
-            if let Some(session) = state.live(now) {
-                return Ok(session);
-            }
-            if let (true, Some((kind, cause))) = (state.failures > failures, &state.failure) {
-                return Err(Failure { kind: *kind, cause: cause.clone().into() });
-            }
+        let mut sessions = self.0.lock().await;
+        // Whoever waited for the lock finds here what another request has made.
+        let Some(cached) = sessions.get_mut(bucket).filter(|cached| now < cached.session.ends) else {
+            return Ok(keep(&mut sessions, bucket, make().await?));
+        };
+        let session = Arc::clone(&cached.session);
+        if now < cached.renew_from {
+            return Ok(session);
         }
+        // The others go on with this session meanwhile, and so does this request if it cannot make the next.
+        cached.renew_from = now + SESSION_RETRY;
+        drop(sessions);
         match make().await {
-            Ok(session) => Ok(self.keep(session)),
-            Err(failure) => {
-                let mut state = self.state();
-                state.failures += 1;
-                state.failure = Some((failure.kind, chain(&*failure.cause)));
-                Err(failure)
-            }
+            Ok(next) => Ok(keep(&mut *self.0.lock().await, bucket, next)),
+            Err(_) => Ok(session),
         }
-    }
-
-    fn keep(&self, session: Session) -> Arc<Session> {
-        let session = Arc::new(session);
-        let mut state = self.state();
-        (state.session, state.renewed) = (Some(Arc::clone(&session)), None);
-        session
     }
 
     /// S3 has refused this session: it is used no more.
-    pub(super) fn forget(&self, refused: &Arc<Session>) {
-        let mut state = self.state();
-        if state.session.as_ref().is_some_and(|session| Arc::ptr_eq(session, refused)) {
-            state.session = None;
+    pub(super) async fn forget(&self, bucket: &str, refused: &Arc<Session>) {
+        let mut sessions = self.0.lock().await;
+        if sessions.get(bucket).is_some_and(|cached| Arc::ptr_eq(&cached.session, refused)) {
+            sessions.remove(bucket);
         }
     }
+}
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn keep(sessions: &mut HashMap<String, Cached>, bucket: &str, session: Session) -> Arc<Session> {
+    let (renew_from, session) = (session.ends - SESSION_RENEWAL, Arc::new(session));
+    sessions.insert(bucket.to_owned(), Cached { session: Arc::clone(&session), renew_from });
+    session
 }

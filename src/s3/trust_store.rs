@@ -26,7 +26,7 @@ pub(crate) enum TrustStoreError {
     Unreadable(#[from] io::Error),
     #[error("has an unusable certificate (number {0})")]
     UnusableCertificate(usize),
-    #[error("has no certificate: it takes the path of a PEM file")]
+    #[error("has no certificate: expected the path of a PEM file")]
     Empty,
 }
 

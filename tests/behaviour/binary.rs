@@ -77,13 +77,22 @@ async fn every_sample_event_gets_its_documented_answer() {
 }
 
 #[tokio::test]
-async fn an_event_that_no_front_door_knows_fails_its_invocation_but_not_the_next() {
+async fn an_event_that_is_no_http_request_is_answered_without_an_error_and_logged_once() {
     let (function, _s3) = start_with_samples(&[]).await;
-    for event in ["{}", "[]", "\"ping\""] {
-        let error = function.invoke(event).await.payload.unwrap_err();
-        assert!(error.contains("errorMessage"), "{error}");
+    let events = ["{}", "[]", "\"ping\"", r#"{"source":"serverless-plugin-warmup"}"#, r#"{"key1":"value1"}"#];
+    for event in events {
+        let answer = function.invoke(event).await.json();
+        let message = "This event is no HTTP request: nothing was done. Requests come from: \
+            API Gateway HTTP API or function URL, Application Load Balancer, API Gateway REST API";
+        assert_eq!(answer, json!({ "message": message }), "{event}");
     }
     assert_eq!(send(&function, &Request::job(samples::DONE)).await.status, 200);
+    let output = function.stop().await;
+    let lines: Vec<Value> = output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events = lines.iter().filter(|line| line["event"] == "no_request").map(|line| &line["level"]);
+    assert_eq!(events.collect::<Vec<_>>(), ["INFO"; 5], "{output}");
+    assert!(lines.iter().all(|line| line["level"] == "INFO"), "{output}");
+    assert_eq!(lines.iter().filter(|line| !line["outcome"].is_null()).count(), 1, "{output}");
 }
 
 #[tokio::test]
@@ -123,7 +132,7 @@ async fn settings_that_are_missing_or_malformed_fail_the_init_in_one_line() {
     assert_eq!(
         line["error"],
         "cannot start: AWS_ENDPOINT_URL_S3 is not a URL such as http://localhost:9001; \
-         JOBS_BUCKET is not set: it takes the bucket of the status files; \
+         JOBS_BUCKET is not set: expected the bucket of the status files; \
          JOBS_PREFIX is not a key prefix such as jobs/ (no slash in front, no double slash); \
          API_KEYS is not a valid keyring: keys[0] is not an object"
     );
@@ -150,7 +159,7 @@ fn outside_lambda_it_says_what_it_is_and_how_to_run_it() {
 }
 
 #[tokio::test]
-async fn on_managed_instances_requests_are_served_at_the_same_time() {
+async fn where_lambda_sends_many_at_a_time_they_are_served_at_the_same_time() {
     let s3 = FaultS3::start().await;
     let mut variables = variables::with_s3(s3.url());
     variables.insert("AWS_LAMBDA_MAX_CONCURRENCY", "8".into());

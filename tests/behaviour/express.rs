@@ -11,13 +11,14 @@ use testbed::{
     fault_s3::{Act, error_document, object, object_announced_as, object_with},
     keyring::{DEMO_KEY, document, entry},
 };
+use tokio::time::Instant;
 
 use crate::harness::{Deployment, Environment, fast_timers};
 
 const STATUS: &str = r#"{"job_status":"done"}"#;
 
 /// What S3 is asked for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     Session,
     Object,
@@ -175,19 +176,28 @@ async fn after_half_an_hour_in_the_freezer_the_first_requests_share_a_new_sessio
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_that_wait_for_a_session_in_vain_fail_together() {
+async fn requests_that_wait_for_a_session_in_vain_try_themselves() {
     let (express, environment) = started().await;
     let denied = error_document("403 Forbidden", "AccessDenied", "Access Denied");
     refuse_sessions(&express, Act::Late(Duration::from_millis(50), denied));
     environment.clock.forward(1800);
     let responses = join_all((0..8).map(|_| environment.poll(UNKNOWN))).await;
     assert!(responses.iter().all(|response| response.status == 500));
-    assert_eq!(asked(&express), [Session]);
-    let lines = environment.logs.with("kind", "session_denied");
-    assert_eq!(lines.len(), 8);
-    assert!(lines.iter().all(|line| line["error"] == lines[0]["error"]), "{lines:?}");
-    environment.poll(UNKNOWN).await;
-    assert_eq!(asked(&express), [Session], "the next one tries again");
+    assert_eq!(asked(&express), [Session; 8]);
+    assert_eq!(environment.logs.with("kind", "session_denied").len(), 8);
+}
+
+/// One that hangs takes nobody's budget but its own.
+#[tokio::test(start_paused = true)]
+async fn requests_that_wait_for_a_session_that_hangs_time_out_together() {
+    let (express, environment) = started().await;
+    refuse_sessions(&express, Act::Hang(vec![]));
+    environment.clock.forward(1800);
+    let started = Instant::now();
+    let responses = join_all((0..8).map(|_| environment.poll(UNKNOWN))).await;
+    assert!(responses.iter().all(|response| response.status == 500));
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?} on the timers' clock", started.elapsed());
+    assert_eq!(environment.logs.with("kind", "timed_out").len(), 8);
 }
 
 #[tokio::test(start_paused = true)]
@@ -310,7 +320,11 @@ async fn a_keyring_in_a_directory_bucket_is_read_again_only_if_its_etag_is_anoth
     let requests = express.server.take_requests();
     assert!(requests[0].contains(&format!("if-none-match: {etag}\r\n")), "{requests:?}");
     environment.clock.forward(60);
-    assert_eq!(environment.poll(UNKNOWN).await.status_file(), STATUS, "the ring that has not changed stays in force");
+    assert_eq!(
+        environment.poll(UNKNOWN).await.status_file(),
+        STATUS,
+        "the keyring that has not changed stays in force"
+    );
     assert_eq!(environment.logs.with("event", "keyring_refresh_failed"), Vec::<Value>::new());
 }
 

@@ -252,7 +252,7 @@ async fn the_answer_comes_before_the_invocations_own_deadline() {
     assert_eq!(s3.take_requests().len(), 2, "the second attempt was under way");
     let line = environment.logs.request();
     let error = line["error"].as_str().unwrap();
-    assert!(error.starts_with("not answered within 2.5 s: 2.5 s for S3, 0.0 s waiting for a turn, "), "{line}");
+    assert!(error.starts_with("not answered within 2.5 s: 2.5 s for S3, 0.0 s waiting for a permit, "), "{line}");
     assert!(error.ends_with(": timed_out: deadline has elapsed"), "{line}");
     assert_eq!((&line["kind"], line["s3_time"].as_f64().unwrap() > 2.4), (&json!("timed_out"), true), "{line}");
     assert_healthy(&s3, &environment, "running out of time").await;

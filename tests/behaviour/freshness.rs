@@ -163,9 +163,9 @@ async fn an_unfinished_job_whose_worker_is_silent_is_stalled() {
 }
 
 #[tokio::test]
-async fn nonsense_in_what_a_worker_says_is_ignored_and_counted() {
+async fn invalid_hints_of_a_worker_are_ignored_and_counted() {
     let environment = Environment::start().await;
-    for (members, retry_after, nonsense) in [
+    for (members, retry_after, invalid_hints) in [
         (r#""retry_after_seconds":9"#, "9", None),
         (r#""retry_after_seconds":8.2"#, "9", None),
         (r#""retry_after_seconds":0"#, "1", None),
@@ -190,7 +190,7 @@ async fn nonsense_in_what_a_worker_says_is_ignored_and_counted() {
             (Some(retry_after), None),
             "{content}"
         );
-        assert_eq!(environment.logs.request()["nonsense"], serde_json::json!(nonsense), "{content}");
+        assert_eq!(environment.logs.request()["invalid_hints"], serde_json::json!(invalid_hints), "{content}");
     }
 }
 

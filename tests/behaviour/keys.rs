@@ -154,7 +154,7 @@ async fn a_malformed_replacement_is_kept_out_and_reported() {
     assert_eq!((&failures[4]["level"], &failures[4]["age"]), (&json!("ERROR"), &json!(300)));
     assert_eq!(
         failures[4]["error"],
-        "the object that API_KEYS names is not a valid keyring: keys[0]: there is no member expire, keys[0]: sha256 is not 64 hexadecimal digits"
+        "the object that API_KEYS names is not a valid keyring: keys[0]: unknown field expire; expected one of name, sha256, prefix, expires, keys[0]: sha256 is not 64 hexadecimal digits"
     );
     replace_ring(&environment, keyring::document(&[entry("better", "better")]));
     environment.clock.forward(60);
@@ -384,7 +384,7 @@ async fn a_ring_that_cannot_be_loaded_fails_the_init() {
         s3.always(Act::Answer(answer));
         let failed =
             Deployment::with_s3(s3.url()).set("API_KEYS", "s3://config/ring.json").try_start().await.err().unwrap();
-        let text = job_status::chain(&failed);
+        let text = job_status::chain(&*failed);
         assert!(text.starts_with(expected), "{text}");
     }
 }
@@ -403,7 +403,7 @@ async fn a_ring_of_8_mib_is_read_and_one_byte_more_is_not() {
     s3.then([Act::Answer(object(ring(8_388_609)))]);
     let failed = deployment().try_start().await.err().unwrap();
     assert_eq!(
-        job_status::chain(&failed),
+        job_status::chain(&*failed),
         "the keyring cannot be read: too_large: the object has at least 8388609 bytes, 8388608 are read"
     );
 }
@@ -584,7 +584,7 @@ fn each_fault_is_named_with_its_entry() {
     is not a valid keyring: keys[0]: name is given twice
     is not a valid keyring: keys[1] has the name of keys[0]
     is not a valid keyring: keys[1] (zeta) has the sha256 of acme
-    is not a valid keyring: keys[1]: name is missing, keys[1]: sha256 is missing, keys[2]: prefix is not a folder such as acme/ (segments of letters, digits, - _ . each ending in /), keys[3]: expires is not a moment such as 2027-06-30T00:00:00Z (RFC 3339, with offset)
+    is not a valid keyring: keys[1]: name is missing, keys[1]: sha256 is missing, keys[2]: prefix is not of the form acme/ (segments of letters, digits, - _ . each ending in /), keys[3]: expires is not a moment such as 2027-06-30T00:00:00Z (RFC 3339, with offset)
     is not a valid keyring: keys[0]: name is missing, keys[0]: sha256 is missing, keys[1]: name is missing, keys[1]: sha256 is missing, keys[2]: name is missing, keys[2]: sha256 is missing, keys[3]: name is missing, keys[3]: sha256 is missing, and 12 more
     ");
 }

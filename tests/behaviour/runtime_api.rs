@@ -1,112 +1,102 @@
-//! A Runtime API that fails: lost places are back within a second, or the process ends so that Lambda
-//! replaces the environment.
+//! A Runtime API that fails: the process ends with an error, at once and quietly, and Lambda replaces the
+//! environment.
 
-use std::{num::NonZero, sync::Arc, time::Duration};
+use std::{process::ExitStatus, time::Duration};
 
-use futures_util::future::join_all;
-use job_status::serve;
 use local::samples::DONE;
-use serde_json::Value;
 use testbed::{
     fault_s3::{Act, FaultS3, object},
     lambda::{
-        Fault::{self, Close, CutOff, Refuse},
-        RuntimeApi,
+        Fault::{Close, CutOff, Refuse},
+        Function,
     },
-    variables,
+    variables::{self, Variables},
 };
-use tokio::{sync::Barrier, time::Instant};
+use tokio::{process::Command, time::timeout};
 
-use crate::harness::{Deployment, Environment, Logs, Request, fast_timers, start_binary};
+use crate::harness::{BINARY, Request, send, start_binary};
 
-const STATUS: &str = r#"{"job_status":"done"}"#;
 /// Nothing listens there.
 const NOBODY: &str = "127.0.0.1:1";
+/// Each worker's own log lines would fill it many times, if they came without a pause.
+const MAX_OUTPUT: usize = 200_000;
 
-async fn environment() -> (FaultS3, Environment) {
-    fast_timers();
-    let s3 = FaultS3::start().await;
-    let environment = Deployment::with_s3(s3.url()).start().await;
-    s3.always(Act::Answer(object(STATUS)));
-    (s3, environment)
+async fn deployed(s3: &FaultS3, concurrency: usize) -> Variables {
+    s3.always(Act::Answer(object(r#"{"job_status":"done"}"#)));
+    let mut variables = variables::with_s3(s3.url());
+    variables.insert("AWS_LAMBDA_MAX_CONCURRENCY", concurrency.to_string());
+    variables
 }
 
 fn event() -> String {
     Request::job(DONE).event().to_string()
 }
 
-fn failures(logs: &Logs) -> Vec<Value> {
-    logs.with("event", "runtime_api_failed")
+/// Asserts that a process ends by itself, with an error that it logs.
+async fn assert_stops(function: Function, case: &str) {
+    let (status, output): (ExitStatus, String) =
+        timeout(Duration::from_secs(5), function.wait()).await.unwrap_or_else(|_| panic!("{case}: it goes on"));
+    assert_eq!(status.code(), Some(1), "{case}: {output}");
+    let stopped: Vec<_> = output.lines().filter(|line| line.contains(r#""event":"stopped""#)).collect();
+    assert_eq!(stopped.len(), 1, "{case}: {output}");
+    assert!(stopped[0].contains(r#""level":"ERROR""#), "{case}: {output}");
+    assert!(output.len() < MAX_OUTPUT, "{case}: {} bytes of log", output.len());
 }
 
-#[tokio::test(start_paused = true)]
-async fn places_that_lose_the_runtime_api_are_back_within_a_second() {
-    for places in [1, 8] {
+#[tokio::test]
+async fn a_runtime_api_that_fails_once_ends_the_process() {
+    for concurrency in [1, 8] {
         for (fails_next, fault) in [(true, Refuse), (true, CutOff), (true, Close), (false, Refuse), (false, Close)] {
-            let case = format!("{fault:?} of {} with {places} places", if fails_next { "/next" } else { "/response" });
-            let (s3, environment) = environment().await;
-            let api = RuntimeApi::listen().await;
+            let case = format!("{fault:?} of {} at {concurrency}", if fails_next { "/next" } else { "/response" });
+            let s3 = FaultS3::start().await;
+            let function = start_binary(&deployed(&s3, concurrency).await).await;
+            function.initialized().await;
             if fails_next {
-                api.fail_next([fault; 3]);
+                function.api().fail_next([fault]); // for who asks again after the answer, or for another worker
             } else {
-                api.fail_answers([fault; 3]);
+                function.api().fail_answers([fault]);
             }
-            let (address, logs) = (api.address.to_string(), environment.logs);
-            let concurrency = NonZero::new(places).unwrap();
-            let serving = tokio::spawn(async move { serve(environment.endpoint, &address, concurrency).await });
-
-            if !fails_next {
-                for lost in join_all((0..3).map(|_| api.invoke(event()))).await {
-                    assert_eq!(lost.payload.unwrap_err(), "lost", "{case}");
-                }
+            tokio::select! {
+                _ = function.api().invoke(event()) => {}
+                () = function.ended() => {}
             }
-            // S3 answers nobody before it has been asked by all places at once.
-            s3.always(Act::Together(Arc::new(Barrier::new(places)), object(STATUS)));
-            let failed = Instant::now();
-            for answer in join_all((0..places).map(|_| api.invoke(event()))).await {
-                assert_eq!(answer.json()["statusCode"], 200, "{case}");
-            }
-            let took = failed.elapsed();
-            assert!(took < Duration::from_secs(1), "{case}: {took:?} on the timers' clock");
-            assert_eq!(failures(&logs).len(), 3, "{case}");
-            assert!(!serving.is_finished(), "{case}");
-            serving.abort();
+            assert_stops(function, &case).await;
         }
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_runtime_api_that_stays_broken_ends_the_process_after_a_second_of_few_attempts() {
-    for places in [1, 8] {
-        for fault in [None, Some(Refuse), Some(CutOff), Some(Close)] {
-            let (_s3, environment) = environment().await;
-            let api = RuntimeApi::listen().await;
-            api.fail_next(fault.into_iter().flat_map(|fault: Fault| [fault; 1000]));
-            let address = if fault.is_some() { api.address.to_string() } else { NOBODY.into() };
-            let started = Instant::now();
-            let error = serve(environment.endpoint, &address, NonZero::new(places).unwrap()).await.unwrap_err();
-            let took = started.elapsed();
-            assert!(took >= Duration::from_secs(1), "{fault:?}: {took:?} on the timers' clock");
-            assert!(took < Duration::from_secs(2), "{fault:?}: {took:?} on the timers' clock");
-            let lines = failures(&environment.logs);
-            assert!(lines.len() >= 5 && lines.len() <= 5 * places, "{fault:?}: {} lines", lines.len());
-            assert!(lines.iter().all(|line| line["level"] == "ERROR"), "{lines:?}");
-            assert!(error.to_string().starts_with("the Lambda Runtime API"), "{error}");
+/// A second of CPU time, or less, is all that it gets.
+#[tokio::test]
+async fn without_a_runtime_api_the_process_ends_without_a_busy_loop() {
+    for concurrency in [1, 8, 64] {
+        for level in ["INFO", "OFF"] {
+            let case = format!("{concurrency} at a time, log level {level}");
+            let s3 = FaultS3::start().await;
+            let mut variables = deployed(&s3, concurrency).await;
+            variables.insert("AWS_LAMBDA_RUNTIME_API", NOBODY.into());
+            variables.insert("AWS_LAMBDA_LOG_LEVEL", level.into());
+            let mut program = Command::new("sh");
+            program.args(["-c", "ulimit -t 1; exec \"$0\"", BINARY]);
+            let function = Function::start(program, &variables).await;
+            if level == "OFF" {
+                let (status, output) = function.wait().await;
+                assert_eq!((status.code(), &*output), (Some(1), ""), "{case}");
+            } else {
+                assert_stops(function, &case).await;
+            }
         }
     }
 }
 
 #[tokio::test]
-async fn without_a_runtime_api_the_process_exits_with_an_error_and_few_lines() {
-    for places in [1, 8] {
+async fn a_runtime_api_that_goes_away_ends_the_process() {
+    for concurrency in [1, 8, 64] {
         let s3 = FaultS3::start().await;
-        let mut variables = variables::with_s3(s3.url());
-        variables.insert("AWS_LAMBDA_MAX_CONCURRENCY", places.to_string());
-        variables.insert("AWS_LAMBDA_RUNTIME_API", NOBODY.into());
-        let (status, output) = start_binary(&variables).await.wait().await;
-        assert_eq!(status.code(), Some(1), "{output}");
-        let count = |event| output.lines().filter(|line| line.contains(&format!(r#""event":"{event}""#))).count();
-        assert_eq!(count("stopped"), 1, "{output}");
-        assert!((5..=5 * places).contains(&count("runtime_api_failed")), "{output}");
+        let mut program = Command::new("sh");
+        program.args(["-c", "ulimit -t 1; exec \"$0\"", BINARY]);
+        let function = Function::start(program, &deployed(&s3, concurrency).await).await;
+        assert_eq!(send(&function, &Request::job(DONE)).await.status, 200);
+        function.api().close();
+        assert_stops(function, &format!("{concurrency} at a time")).await;
     }
 }

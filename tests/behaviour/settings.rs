@@ -26,7 +26,7 @@ fn an_empty_variable_counts_as_unset() {
     assert_eq!(settings.jobs_bucket, Bucket::resolve("jobs", "eu-central-1", None).unwrap());
     assert_eq!(settings.trust_store.name, "amazon");
     assert_eq!(settings.log, LevelFilter::INFO);
-    assert_eq!(fault("JOBS_BUCKET", ""), "JOBS_BUCKET is not set: it takes the bucket of the status files");
+    assert_eq!(fault("JOBS_BUCKET", ""), "JOBS_BUCKET is not set: expected the bucket of the status files");
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_variable_with_two_names_is_read_by_either() {
     );
     assert_eq!(
         fault("AWS_REGION", ""),
-        "AWS_REGION or AWS_DEFAULT_REGION is not set: it takes a region such as eu-central-1"
+        "AWS_REGION or AWS_DEFAULT_REGION is not set: expected a region such as eu-central-1"
     );
 }
 
@@ -58,7 +58,7 @@ fn the_log_level_comes_from_lambda_or_from_rust_log() {
     }
     assert_eq!(
         fault("AWS_LAMBDA_LOG_LEVEL", "INOF"),
-        "AWS_LAMBDA_LOG_LEVEL is not a log level: it takes TRACE, DEBUG, INFO, WARN, ERROR or OFF"
+        "AWS_LAMBDA_LOG_LEVEL is not a log level: expected TRACE, DEBUG, INFO, WARN, ERROR or OFF"
     );
 }
 
@@ -71,12 +71,12 @@ fn malformed_settings_are_named_without_their_value() {
         (
             "STALLED_AFTER_SECONDS",
             "-1",
-            "STALLED_AFTER_SECONDS is not a number of seconds: it takes whole seconds, or 0",
+            "STALLED_AFTER_SECONDS is not a number of seconds: expected whole seconds, or 0",
         ),
         (
             "STALLED_AFTER_SECONDS",
             "5 min",
-            "STALLED_AFTER_SECONDS is not a number of seconds: it takes whole seconds, or 0",
+            "STALLED_AFTER_SECONDS is not a number of seconds: expected whole seconds, or 0",
         ),
         ("API_KEYS", "s3://bucket", "API_KEYS is not of the form s3://bucket/key"),
         ("API_KEYS", "s3://bucket/", "API_KEYS is not of the form s3://bucket/key"),
@@ -97,7 +97,7 @@ fn malformed_settings_are_named_without_their_value() {
         (
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
             "0",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE is not a number of MB: it takes 1 or more",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE is not a number of MB: expected 1 or more",
         ),
         (
             "JOBS_BUCKET",
@@ -107,10 +107,10 @@ fn malformed_settings_are_named_without_their_value() {
         (
             "AWS_LAMBDA_MAX_CONCURRENCY",
             "0",
-            "AWS_LAMBDA_MAX_CONCURRENCY is not a number of invocations: it takes 1 or more",
+            "AWS_LAMBDA_MAX_CONCURRENCY is not a number of invocations: expected 1 or more",
         ),
         ("AWS_CA_BUNDLE", "/no/such/file", "AWS_CA_BUNDLE cannot be read: entity not found"),
-        ("AWS_CA_BUNDLE", "/dev/null", "AWS_CA_BUNDLE has no certificate: it takes the path of a PEM file"),
+        ("AWS_CA_BUNDLE", "/dev/null", "AWS_CA_BUNDLE has no certificate: expected the path of a PEM file"),
     ] {
         assert_eq!(fault(name, value), expected);
     }

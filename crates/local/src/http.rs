@@ -1,4 +1,4 @@
-//! The local front door: plain HTTP instead of a gateway's events.
+//! The endpoint over plain HTTP, instead of a gateway's events.
 
 use std::{
     convert::Infallible,
@@ -10,7 +10,7 @@ use std::{
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    Request, Response,
+    Response,
     body::{Bytes, Incoming},
     header,
     service::service_fn,
@@ -20,7 +20,7 @@ use hyper_util::{
     server::{conn::auto::Builder, graceful::GracefulShutdown},
 };
 use job_status::{
-    Body, Call, Endpoint, Gzip, Invocation, accepts_gzip,
+    Body, Endpoint, Gzip, Invocation, Request, accepts_gzip,
     limits::{MAX_LAMBDA_PAYLOAD, MAX_REQUEST_BODY},
 };
 use tokio::net::TcpListener;
@@ -68,10 +68,10 @@ pub async fn listen(
     Ok(())
 }
 
-async fn answer(endpoint: &Endpoint, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(endpoint: &Endpoint, request: hyper::Request<Incoming>) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let text = |name| parts.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let call = Call {
+    let request = Request {
         api_key: text("x-api-key"),
         gzip: match text(header::ACCEPT_ENCODING.as_str()) {
             Some(value) if accepts_gzip(&value) => Gzip::Accepted,
@@ -81,19 +81,21 @@ async fn answer(endpoint: &Endpoint, request: Request<Incoming>) -> Response<Ful
         method: Some(parts.method),
         path: parts.uri.path().into(),
         query: parts.uri.query().unwrap_or_default().into(),
-        body: collect(body).await,
+        body: Some(collect(body).await),
         max_payload: MAX_LAMBDA_PAYLOAD,
-        invocation: Invocation {
-            request_id: Uuid::new_v4().to_string(),
-            trace_id: None,
-            deadline: SystemTime::now() + LAMBDA_TIMEOUT,
-        },
     };
-    let (answer, _turn) = endpoint.answer(&call).await;
-    answer.map(|body| match body {
+    let invocation = Invocation {
+        request_id: Uuid::new_v4().to_string(),
+        trace_id: None,
+        deadline: SystemTime::now() + LAMBDA_TIMEOUT,
+    };
+    let reply = endpoint.answer(&request, &invocation).await;
+    let mut response = Response::new(match reply.body {
         Body::Text(text) => Full::from(text),
         Body::Gzip(bytes) => Full::from(bytes),
-    })
+    });
+    (*response.status_mut(), *response.headers_mut()) = (reply.status, reply.headers);
+    response
 }
 
 /// The body, or as much of it as shows that it is too large.

@@ -15,7 +15,7 @@ use std::{
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
-use job_status::{Endpoint, S3, Settings, chain};
+use job_status::{Endpoint, Settings, chain};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -175,9 +175,7 @@ async fn endpoint(
         Jobs::Bucket(_) => SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()),
         _ => SharedCredentialsProvider::new(Credentials::new(s3::ACCESS_KEY, s3::SECRET_KEY, None, None, "local")),
     };
-    let (roots, clock) = (Arc::clone(&settings.trust_store.roots), SharedTimeSource::default());
-    let s3 = S3::new(roots, settings.concurrency.get(), credentials, clock.clone())?;
-    Ok(Endpoint::start(settings, s3, clock).await?)
+    Endpoint::start(settings, credentials, SharedTimeSource::default()).await
 }
 
 fn listening(address: SocketAddr, option: &'static str, error: io::Error) -> StartError {

@@ -3,15 +3,14 @@
 use std::{fs, io, path::Path, time::Duration};
 
 use job_status::{
-    DOORS, Error, Failure, FailureKind, JobId, SetBy, VARIABLES,
+    FailureKind, Gateway, SetBy, VARIABLES,
     limits::{
         ATTEMPT_TIMEOUT, ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, DEADLINE_RESERVE, GZIP_FROM, KEYRING_FRESH, KEYRING_GRACE,
         KEYRING_PATIENCE, KEYRING_RETRY, LARGE_FILE, MAX_KEYRING, MAX_REQUEST_BODY, MAX_STATUS_FILE, PAYLOAD_OVERHEAD,
-        POOL_IDLE_TIMEOUT, PROBE_BUDGET, REQUEST_BUDGET, SESSION_PATIENCE, SESSION_RENEWAL,
+        POOL_IDLE_TIMEOUT, PROBE_BUDGET, REQUEST_BUDGET, SESSION_RENEWAL, THROTTLED_RETRY_AFTER_SECONDS,
     },
 };
 use pages::{Table, thousands};
-use serde_json::Value;
 
 fn main() -> io::Result<()> {
     pages::update("docs/failure-modes.md", "pages", &[("times", &times()), ("s3", &s3()), ("sizes", &sizes())])?;
@@ -31,7 +30,7 @@ fn counts() -> io::Result<Table> {
             FailureKind::ALL.len(),
             "cargo test --test behaviour -- faults:: express::",
         ),
-        ("front doors, each with the whole contract", DOORS.len(), "cargo test --test behaviour contract::"),
+        ("gateways, each with the whole contract", Gateway::ALL.len(), "cargo test --test behaviour contract::"),
         ("sample events, each with its documented answer", events, "cargo test --test behaviour sample_event"),
     ] {
         table.row(what, [how_many.to_string(), format!("`{tests}`")]);
@@ -48,7 +47,7 @@ fn times() -> Table {
             format!("{}, or what is left of the invocation less {}", time(REQUEST_BUDGET), time(DEADLINE_RESERVE)),
         ),
         ("a connection to S3, TLS included", time(CONNECT_TIMEOUT)),
-        ("one attempt at an object, body included, waiting for a turn not", time(ATTEMPT_TIMEOUT)),
+        ("one attempt at an object, body included, without the wait for a permit", time(ATTEMPT_TIMEOUT)),
         ("attempts at an object", format!("{ATTEMPTS}, after random waits of up to {} ms", waits.join(" and "))),
         ("an idle connection is dropped after", time(POOL_IDLE_TIMEOUT)),
         ("the read at start-up", time(PROBE_BUDGET)),
@@ -57,7 +56,6 @@ fn times() -> Table {
         ("from the start of a read that fails to the next", time(KEYRING_RETRY)),
         ("meanwhile the last good keyring is used for", time(KEYRING_GRACE)),
         ("a directory bucket's next session is made when the last one has left", time(SESSION_RENEWAL)),
-        ("a request waits for that at most", time(SESSION_PATIENCE)),
     ] {
         table.row(limit, [value]);
     }
@@ -68,11 +66,11 @@ fn sizes() -> Table {
     let mut table = Table::new(["limit", "value"]);
     table.row("a request's body, or its query string", [size(MAX_REQUEST_BODY as u64)]);
     table.row("a status file", [size(MAX_STATUS_FILE)]);
-    table.row("a status file waits for its turn from", [size(LARGE_FILE)]);
+    table.row("where many polls run at once, a status file needs a permit from", [size(LARGE_FILE)]);
     table.row("a keyring", [size(MAX_KEYRING)]);
     table.row("an envelope is compressed from", [size(GZIP_FROM as u64)]);
-    for door in &DOORS {
-        table.row(format!("an answer ({})", door.name), [size(door.max_payload as u64)]);
+    for gateway in Gateway::ALL {
+        table.row(format!("an answer ({})", gateway.name()), [size(gateway.max_payload() as u64)]);
     }
     table.row("of which are kept for status and headers", [size(PAYLOAD_OVERHEAD as u64)]);
     table
@@ -95,14 +93,12 @@ fn s3() -> Table {
 
 /// What the caller gets if the status file cannot be read.
 fn answer(kind: FailureKind) -> String {
-    let error = Error::not_read(&JobId::NIL, Failure { kind, cause: "".into() });
-    if let Some(seconds) = error.retry_after {
-        return format!("{} with `retry-after: {seconds}`", error.status.as_str());
+    let message = kind.row().caller;
+    match kind {
+        FailureKind::NoSuchKey => format!("404 `{message}`"),
+        FailureKind::SlowDown => format!("429 with `retry-after: {THROTTLED_RETRY_AFTER_SECONDS}`"),
+        _ => format!("500 `{message}`"),
     }
-    let body: Value = serde_json::from_str(&error.body).unwrap_or_default();
-    let message = body.get("error").and_then(Value::as_str).unwrap_or_default();
-    let message = message.trim_start_matches("Failed to retrieve job status: ");
-    format!("{} `{message}`", error.status.as_str())
 }
 
 fn variables() -> Table {
@@ -112,7 +108,6 @@ fn variables() -> Table {
             SetBy::Operator => "required",
             SetBy::OperatorIfNeeded => "optional",
             SetBy::Lambda => "set by Lambda",
-            SetBy::ManagedInstances => "set by Lambda on Managed Instances",
         };
         table.row(format!("`{}`", variable.names.join("`, `")), [set_by, variable.meaning]);
     }

@@ -93,6 +93,11 @@ impl Function {
         }
     }
 
+    /// The Runtime API that it talks to.
+    pub fn api(&self) -> &RuntimeApi {
+        &self.api
+    }
+
     /// Everything that the process has printed so far.
     pub fn output(&self) -> String {
         self.output.lock().unwrap().clone()
@@ -101,6 +106,11 @@ impl Function {
     /// The process's id.
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Waits until the process has ended by itself.
+    pub async fn ended(&self) {
+        self.ended.clone().wait_for(Option::is_some).await.unwrap();
     }
 
     /// Waits for a process that ends by itself; returns its status and everything that it printed.

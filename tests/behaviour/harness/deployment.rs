@@ -1,10 +1,10 @@
 //! The endpoint in this process, with an S3 and a clock of its own.
 
-use std::{fs, net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
+use std::{error::Error, fs, net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use aws_sdk_s3::config::Credentials;
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
-use job_status::{Connector, Endpoint, Event, Invocation, LoadError, S3, Settings};
+use job_status::{Connector, Endpoint, Invocation, S3, Settings, gateway};
 use local::{s3, samples};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -75,19 +75,20 @@ impl Deployment {
     }
 
     pub async fn start(self) -> Environment {
-        self.try_start().await.unwrap_or_else(|error| panic!("{}", job_status::chain(&error)))
+        self.try_start().await.unwrap_or_else(|error| panic!("{}", job_status::chain(&*error)))
     }
 
-    pub async fn try_start(self) -> Result<Environment, LoadError> {
+    pub async fn try_start(self) -> Result<Environment, Box<dyn Error + Send + Sync>> {
         let settings = Settings::from_variables(|name| self.variables.get(name).cloned())
             .unwrap_or_else(|faults| panic!("{faults}"));
         let (credentials, clock) = (self.credentials(), SharedTimeSource::new(self.clock.clone()));
-        let (roots, connections) = (Arc::clone(&settings.trust_store.roots), settings.concurrency.get());
-        let s3 = match self.connector {
-            None => S3::new(roots, connections, credentials, clock.clone()).unwrap(),
-            Some(connector) => S3::over(connector, connections, credentials, clock.clone()),
+        let endpoint = match self.connector {
+            None => Endpoint::start(settings, credentials, clock).await?,
+            Some(connector) => {
+                let s3 = S3::over(connector, settings.concurrency.get(), credentials, clock.clone());
+                Endpoint::start_over(s3, settings, clock).await?
+            }
         };
-        let endpoint = Endpoint::start(settings, s3, clock).await?;
         Ok(Environment { endpoint, clock: self.clock, logs: self.logs, root: self.root })
     }
 }
@@ -128,11 +129,11 @@ impl Environment {
     pub async fn hand_over(&self, event: &Value, time_left: Duration) -> Value {
         let event = event.to_string();
         seed("event", event.as_bytes());
-        let event = Event::parse(event.as_bytes()).unwrap();
+        let (gateway, request) = gateway::read(&event).unwrap();
         let deadline = self.clock.now() + time_left;
         let invocation = Invocation { request_id: REQUEST_ID.into(), trace_id: None, deadline };
-        let (answer, _turn) = Box::pin(event.answer(&self.endpoint, invocation)).await;
-        serde_json::to_value(answer).unwrap()
+        let reply = Box::pin(self.endpoint.answer(&request, &invocation)).await;
+        serde_json::to_value(gateway.write(reply)).unwrap()
     }
 
     /// Writes an object, or replaces it.

@@ -47,7 +47,7 @@ impl Ring {
 
 fn accepts(ring: &str, key: &str) -> Option<(String, String)> {
     let ring = Keyring::parse(ring.as_bytes()).unwrap_or_else(|error| panic!("{error}"));
-    ring.find(key.as_bytes(), SystemTime::now()).map(|key| (key.name.to_string(), key.folder.to_string()))
+    ring.find(key.as_bytes(), SystemTime::now()).map(|key| (key.name.to_string(), key.prefix.to_string()))
 }
 
 #[tokio::test]

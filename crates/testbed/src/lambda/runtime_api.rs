@@ -22,6 +22,7 @@ use serde_json::Value;
 use tokio::{
     net::TcpListener,
     sync::{Notify, mpsc, oneshot},
+    task::{AbortHandle, JoinSet},
 };
 use uuid::Uuid;
 
@@ -34,6 +35,7 @@ pub struct RuntimeApi {
     pub address: SocketAddr,
     invocations: mpsc::Sender<Invocation>,
     state: Arc<State>,
+    serving: AbortHandle,
 }
 
 /// What a request gets instead of being served.
@@ -101,8 +103,13 @@ impl RuntimeApi {
             on_next: Mutex::default(),
             on_answer: Mutex::default(),
         });
-        tokio::spawn(accept_connections(listener, Arc::clone(&state)));
-        Self { address, invocations, state }
+        let serving = tokio::spawn(accept_connections(listener, Arc::clone(&state))).abort_handle();
+        Self { address, invocations, state, serving }
+    }
+
+    /// Closes all connections and listens no more.
+    pub fn close(&self) {
+        self.serving.abort();
     }
 
     /// What happens to the next requests for an event.
@@ -134,6 +141,7 @@ impl RuntimeApi {
 }
 
 async fn accept_connections(listener: TcpListener, state: Arc<State>) {
+    let mut connections = JoinSet::new(); // they end with this task
     while let Ok((stream, _)) = listener.accept().await {
         stream.set_nodelay(true).unwrap();
         let state = Arc::clone(&state);
@@ -141,7 +149,7 @@ async fn accept_connections(listener: TcpListener, state: Arc<State>) {
             let state = Arc::clone(&state);
             async move { route(request, &state).await }
         });
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Many large status files at once: they wait for memory and for a core, and small ones do not.
+//! Many large status files at once: they wait for a permit and for a core, and small ones do not.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -24,13 +24,18 @@ fn poll_large() -> Request {
     Request::job(LARGE).header("accept-encoding", "gzip")
 }
 
+/// A function that Lambda sends many requests at a time.
+fn concurrent(s3: &FaultS3) -> Deployment {
+    Deployment::with_s3(s3.url()).set("AWS_LAMBDA_MAX_CONCURRENCY", "8")
+}
+
 /// Five of the largest files stall one after the other, because there is memory for one at a time with its answer,
-/// though for two without. Behind them one of 128 KiB has no turn, and one of a byte less needs none.
+/// though for two without. Behind them one of 128 KiB gets no permit, and one of a byte less needs none.
 #[tokio::test(start_paused = true)]
-async fn large_files_wait_for_their_turn_within_their_budget_and_small_ones_do_not() {
+async fn large_files_wait_for_a_permit_within_their_budget_and_small_ones_do_not() {
     fast_timers();
     let s3 = FaultS3::start().await;
-    let environment = Deployment::with_s3(s3.url()).set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "140").start().await;
+    let environment = concurrent(&s3).set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "140").start().await;
     let largest = usize::try_from(MAX_STATUS_FILE).unwrap();
     let stalled = object_announced_as(largest, "", b"{");
     s3.always_by(move |head| match job_id(head) {
@@ -65,17 +70,17 @@ async fn large_files_wait_for_their_turn_within_their_budget_and_small_ones_do_n
         let (s3_time, wait_time) = (line["s3_time"].as_f64().unwrap(), line["wait_time"].as_f64().unwrap());
         assert_eq!((&line["kind"], wait_time > s3_time), (&json!("busy"), true), "{line}");
         let rest = (5.0 - s3_time - wait_time).max(0.0);
-        let named = format!("{s3_time:.1} s for S3, {wait_time:.1} s waiting for a turn, {rest:.1} s for the rest");
+        let named = format!("{s3_time:.1} s for S3, {wait_time:.1} s waiting for a permit, {rest:.1} s for the rest");
         assert!(line["error"].as_str().unwrap().contains(&named), "{line}");
     }
 }
 
-/// There is room for two of the largest at once, even with one core.
+/// There are permits for two of the largest at once, even with one core.
 #[tokio::test(start_paused = true)]
 async fn large_files_that_s3_alone_holds_up_are_s3s_fault() {
     fast_timers();
     let s3 = FaultS3::start().await;
-    let environment = Deployment::with_s3(s3.url()).start().await;
+    let environment = concurrent(&s3).start().await;
     s3.always(Act::Hang(object_announced_as(usize::try_from(MAX_STATUS_FILE).unwrap(), "", b"{")));
     let responses = join(environment.send(poll_large()), environment.send(poll_large())).await;
     assert_eq!((responses.0.status, responses.1.status), (500, 500));
@@ -87,9 +92,9 @@ async fn large_files_that_s3_alone_holds_up_are_s3s_fault() {
 }
 
 #[tokio::test]
-async fn a_turn_is_free_again_after_every_kind_of_answer() {
+async fn a_permit_is_free_again_after_every_kind_of_answer() {
     let s3 = FaultS3::start().await;
-    let environment = Deployment::with_s3(s3.url()).set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1").start().await;
+    let environment = concurrent(&s3).set("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1").start().await;
     let good = noisy(1_000_000, 0);
     let damaged = good.strip_suffix(b"}").unwrap();
     // Of memory for half of one, nothing may be lost.

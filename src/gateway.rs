@@ -1,0 +1,142 @@
+//! The gateways in front of the function: an event becomes a [`Request`], a [`Reply`] becomes what the
+//! same gateway expects back.
+//!
+//! `lambda_http` brings the types of the answers. Its own reading of events is not used, because a caller
+//! could make it fail: it refuses an event for one header with a letter outside ASCII, and it panics over
+//! a `host` that makes no URL. The caller would get the gateway's 5xx instead of an answer of ours.
+
+mod event;
+
+use lambda_http::{
+    aws_lambda_events::{
+        alb::AlbTargetGroupResponse,
+        apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse},
+    },
+    http::HeaderMap,
+};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{
+    encoding::Body,
+    gateway::event::Event,
+    large_files::Permit,
+    limits::{MAX_LAMBDA_PAYLOAD, MAX_LOAD_BALANCER_PAYLOAD},
+    reply::Reply,
+    request::Request,
+};
+
+/// The kinds of gateways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gateway {
+    /// API Gateway's HTTP API and function URLs: payload format 2.0.
+    HttpApi,
+    /// The Application Load Balancer: a dialect of payload format 1.0.
+    LoadBalancer,
+    /// API Gateway's REST API: payload format 1.0.
+    RestApi,
+}
+
+/// Reads an invocation's event. `None` if it is no HTTP request.
+#[must_use]
+pub fn read(event: &str) -> Option<(Gateway, Request)> {
+    serde_json::from_str::<Event>(event).ok()?.into_request()
+}
+
+impl Gateway {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::HttpApi, Self::LoadBalancer, Self::RestApi];
+
+    /// Its name, for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HttpApi => "API Gateway HTTP API or function URL",
+            Self::LoadBalancer => "Application Load Balancer",
+            Self::RestApi => "API Gateway REST API",
+        }
+    }
+
+    /// The largest payload, in bytes, that it passes on from a function.
+    #[must_use]
+    pub const fn max_payload(self) -> usize {
+        match self {
+            Self::HttpApi | Self::RestApi => MAX_LAMBDA_PAYLOAD,
+            Self::LoadBalancer => MAX_LOAD_BALANCER_PAYLOAD,
+        }
+    }
+
+    /// Whether a compressed body gets through to the caller as it is. A REST API decodes base64 only if
+    /// it has `binaryMediaTypes`, and an event does not tell.
+    const fn passes_binary(self) -> bool {
+        !matches!(self, Self::RestApi)
+    }
+
+    /// Puts a reply into the shape that this gateway expects.
+    #[must_use]
+    pub fn write(self, reply: Reply) -> Answer {
+        let Reply { status, headers, body, permit, .. } = reply;
+        let (body, is_base64_encoded) = match body {
+            Body::Text(text) => (lambda_http::Body::Text(text), false),
+            Body::Gzip(bytes) => (lambda_http::Body::Binary(bytes), true),
+        };
+        let shape = match self {
+            Self::HttpApi => Shape::HttpApi({
+                let mut answer = ApiGatewayV2httpResponse::default();
+                answer.status_code = status.as_u16().into();
+                answer.headers = headers;
+                answer.is_base64_encoded = is_base64_encoded;
+                answer.body = Some(body);
+                answer
+            }),
+            Self::LoadBalancer => Shape::LoadBalancer({
+                let mut answer = AlbTargetGroupResponse::default();
+                answer.status_code = status.as_u16().into();
+                answer.status_description = Some(status.to_string());
+                // Which of the two it reads is a setting of the target group.
+                answer.multi_value_headers = HeaderMap::clone(&headers);
+                answer.headers = headers;
+                answer.is_base64_encoded = is_base64_encoded;
+                answer.body = Some(body);
+                answer
+            }),
+            Self::RestApi => Shape::RestApi({
+                let mut answer = ApiGatewayProxyResponse::default();
+                answer.status_code = status.as_u16().into();
+                answer.headers = headers;
+                answer.is_base64_encoded = is_base64_encoded;
+                answer.body = Some(body);
+                answer
+            }),
+        };
+        Answer { shape, _permit: permit }
+    }
+}
+
+/// What goes back to Lambda. It keeps a large file's permit until it is serialized.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct Answer {
+    shape: Shape,
+    #[serde(skip)]
+    _permit: Option<Permit>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Shape {
+    HttpApi(ApiGatewayV2httpResponse),
+    LoadBalancer(AlbTargetGroupResponse),
+    RestApi(ApiGatewayProxyResponse),
+    NoRequest(serde_json::Value),
+}
+
+impl Answer {
+    /// For an event that is no HTTP request: a scheduled event, a warm-up ping, a test of the console.
+    #[must_use]
+    pub fn no_request() -> Self {
+        let names = Gateway::ALL.map(Gateway::name).join(", ");
+        let message = format!("This event is no HTTP request: nothing was done. Requests come from: {names}");
+        Self { shape: Shape::NoRequest(json!({ "message": message })), _permit: None }
+    }
+}

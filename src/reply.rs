@@ -1,0 +1,284 @@
+//! Every answer: a constructor for each outcome, with its status, headers, body, and what the operator reads.
+//!
+//! A failure has two messages. The caller's is part of the contract: it is safe, it is the same for the same
+//! mistake, and it says what to do. The operator's is a [`Cause`]: as deep as it goes, with a hint. It exists
+//! only where something went wrong on our side, and is only ever logged.
+//!
+//! The modules that fail know nothing of HTTP. Their failures become replies here and nowhere else.
+
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    header::{
+        ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED, RETRY_AFTER, VARY,
+        X_CONTENT_TYPE_OPTIONS,
+    },
+};
+use serde_json::json;
+
+use crate::{
+    cause::Cause,
+    encoding::{Body, DoesNotFit, Encoded},
+    freshness::Freshness,
+    keyring::live::Stale,
+    large_files::Permit,
+    limits::{SPREAD_FROM_SECONDS, THROTTLED_RETRY_AFTER_SECONDS},
+    request::{BadPayload, JobId, Request},
+    s3::{
+        failure::{Failure, FailureKind},
+        object::ReadStats,
+    },
+    status_file::{Malformed, State},
+};
+
+const SUNSET: HeaderName = HeaderName::from_static("sunset");
+const X_JOB_STALLED: HeaderName = HeaderName::from_static("x-job-stalled");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The answer to a request.
+pub struct Reply {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The headers, all of them once the endpoint has answered.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Body,
+    pub(crate) outcome: Outcome,
+    /// What the operator reads, if something went wrong on our side.
+    pub(crate) cause: Option<Cause>,
+    /// A large file's permit, to be kept until the reply is serialized.
+    pub(crate) permit: Option<Permit>,
+}
+
+/// How a request ended: the `outcome` on its log line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The job is known.
+    Job(State),
+    NotFound,
+    UnknownPath,
+    MethodNotAllowed,
+    Unauthorized,
+    BadRequest,
+    TooLarge,
+    Throttled,
+    Failed,
+}
+
+impl Outcome {
+    /// The log's word. `failed` alone means that *we* failed.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Job(State::Failed) => "job_failed",
+            Self::Job(state) => state.word(),
+            Self::NotFound => "not_found",
+            Self::UnknownPath => "unknown_path",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Unauthorized => "unauthorized",
+            Self::BadRequest => "bad_request",
+            Self::TooLarge => "too_large",
+            Self::Throttled => "throttled",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Reply {
+    /// 200: the status, in its envelope.
+    pub(crate) fn found(state: State, encoded: Encoded, freshness: Freshness) -> Self {
+        Self::job(StatusCode::OK, state, encoded, freshness)
+    }
+
+    /// 304: the caller has this status already.
+    pub(crate) fn not_modified(state: State, freshness: Freshness) -> Self {
+        let nothing = Encoded { body: Body::Text(String::new()), negotiated: false };
+        Self::job(StatusCode::NOT_MODIFIED, state, nothing, freshness)
+    }
+
+    fn job(status: StatusCode, state: State, Encoded { body, negotiated }: Encoded, freshness: Freshness) -> Self {
+        let Freshness { etag, last_modified, sunset, stalled, retry_after } = freshness;
+        let is_compressed = matches!(body, Body::Gzip(_));
+        Self::new(status, Outcome::Job(state), body)
+            .with(CONTENT_ENCODING, fixed("gzip", is_compressed))
+            .with(ETAG, etag.and_then(|etag| etag.try_into().ok()))
+            .with(LAST_MODIFIED, last_modified.and_then(date))
+            .with(RETRY_AFTER, retry_after.map(|seconds| spread(seconds).into()))
+            .with(SUNSET, sunset.and_then(date))
+            .with(VARY, fixed("accept-encoding", negotiated))
+            .with(X_JOB_STALLED, stalled.map(HeaderValue::from))
+    }
+
+    /// 404: no route has this path.
+    pub(crate) fn unknown_path() -> Self {
+        Self::error(StatusCode::NOT_FOUND, Outcome::UnknownPath, "Not found")
+    }
+
+    /// 405: a route's path, but neither GET nor POST.
+    pub(crate) fn method_not_allowed() -> Self {
+        let message = "Method not allowed: use GET or POST";
+        Self::error(StatusCode::METHOD_NOT_ALLOWED, Outcome::MethodNotAllowed, message).with(ALLOW, fixed("GET, POST", true))
+    }
+
+    /// 401: no key, or none that is accepted. One answer for all, so that nothing can be learned.
+    pub(crate) fn unauthorized() -> Self {
+        let message = "Unauthorized: send a valid API key in the x-api-key header";
+        Self::error(StatusCode::UNAUTHORIZED, Outcome::Unauthorized, message)
+    }
+
+    /// S3 did not hand out the job's status file: 404, 429 or 500.
+    pub(crate) fn not_read(job_id: &JobId, failure: Failure) -> Self {
+        let message = failure.kind.row().caller;
+        match failure.kind {
+            FailureKind::NoSuchKey => {
+                let body = json!({ "error": message, "job_id": job_id.to_string() }).to_string();
+                Self::new(StatusCode::NOT_FOUND, Outcome::NotFound, Body::Text(body))
+            }
+            FailureKind::SlowDown => {
+                let message = format!("{message}: try again in {THROTTLED_RETRY_AFTER_SECONDS} seconds");
+                let reply = Self::error(StatusCode::TOO_MANY_REQUESTS, Outcome::Throttled, &message)
+                    .with(RETRY_AFTER, Some(THROTTLED_RETRY_AFTER_SECONDS.into()));
+                Self { cause: Some(failure.into()), ..reply }
+            }
+            _ => Self::failed(message, failure.into()),
+        }
+    }
+
+    /// 500: the request's time is used up. `read` is what reading the status file has taken of it. The log
+    /// names what took most of it: S3, or this environment.
+    pub(crate) fn timed_out(budget: Duration, read: &mut ReadStats) -> Self {
+        #[derive(Debug, thiserror::Error)]
+        #[error(
+            "not answered within {budget:.1} s: {s3:.1} s for S3, {waited:.1} s waiting for a permit, {rest:.1} s for the rest"
+        )]
+        struct TimedOut {
+            budget: f64,
+            s3: f64,
+            waited: f64,
+            rest: f64,
+            #[source]
+            last: Option<Failure>,
+        }
+        let [budget, s3, waited] = [budget, read.time, read.waited].map(|time| time.as_secs_f64());
+        let rest = (budget - s3 - waited).max(0.0);
+        let (kind, hint) = if s3 >= waited + rest {
+            ("timed_out", "S3 was slow, or the function's own time was nearly used up: compare s3_time with run_time")
+        } else {
+            (
+                "busy",
+                "large status files took this environment's memory or CPU: raise its memory, send it fewer polls at once, or keep results elsewhere and link to them",
+            )
+        };
+        let error = TimedOut { budget, s3, waited, rest, last: read.last_failure.take() };
+        Self::failed("the request timed out", Cause { kind, error: error.into(), hint })
+    }
+
+    /// 500: a defect of this program. `message` is the panic's own.
+    pub(crate) fn panicked(message: String) -> Self {
+        let hint = "this is a defect: report it with the panic line logged just before";
+        Self::failed("internal error", Cause { kind: "panic", error: message.into(), hint })
+    }
+
+    /// 500, with a log line that says why.
+    fn failed(message: &str, cause: Cause) -> Self {
+        let message = format!("Failed to retrieve job status: {message}");
+        let reply = Self::error(StatusCode::INTERNAL_SERVER_ERROR, Outcome::Failed, &message);
+        Self { cause: Some(cause), ..reply }
+    }
+
+    fn error(status: StatusCode, outcome: Outcome, message: &str) -> Self {
+        let body = format!(r#"{{"error":{},"code":{}}}"#, json!(message), status.as_u16());
+        Self::new(status, outcome, Body::Text(body))
+    }
+
+    fn new(status: StatusCode, outcome: Outcome, body: Body) -> Self {
+        let has_body = status != StatusCode::NOT_MODIFIED;
+        Self { status, headers: HeaderMap::new(), body, outcome, cause: None, permit: None }
+            .with(CONTENT_TYPE, fixed("application/json", has_body))
+            .with(CACHE_CONTROL, fixed("no-store", true))
+            .with(X_CONTENT_TYPE_OPTIONS, fixed("nosniff", has_body))
+    }
+
+    fn with(mut self, name: HeaderName, value: Option<HeaderValue>) -> Self {
+        if let Some(value) = value {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    /// Adds what depends on the request.
+    pub(crate) fn answering(self, request: &Request, request_id: &str) -> Self {
+        // A caller may keep the answer to a GET, but has to ask whether it is still good.
+        self.with(CACHE_CONTROL, fixed("private, no-cache", request.is_get()))
+            .with(X_REQUEST_ID, HeaderValue::from_str(request_id).ok())
+    }
+}
+
+fn fixed(value: &'static str, applies: bool) -> Option<HeaderValue> {
+    applies.then(|| HeaderValue::from_static(value))
+}
+
+/// 413 or 400, in the payload's own words.
+impl From<BadPayload> for Reply {
+    fn from(error: BadPayload) -> Self {
+        let (status, outcome) = match error {
+            BadPayload::TooLarge | BadPayload::QueryTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Outcome::TooLarge),
+            _ => (StatusCode::BAD_REQUEST, Outcome::BadRequest),
+        };
+        Self::error(status, outcome, &error.to_string())
+    }
+}
+
+/// 500.
+impl From<Stale> for Reply {
+    fn from(stale: Stale) -> Self {
+        let hint = "see the keyring_refresh_failed lines before this one, and docs/keys.md";
+        let cause = Cause { kind: "keyring_stale", error: stale.into(), hint };
+        Self::failed("API keys cannot be checked at the moment", cause)
+    }
+}
+
+/// 500.
+impl From<Malformed> for Reply {
+    fn from(error: Malformed) -> Self {
+        let message = match error {
+            Malformed::Empty => "the status file is empty",
+            Malformed::NotUtf8(_) => "the status file is not UTF-8",
+            Malformed::NotAnObject(_) => "the status file is not a JSON object",
+        };
+        let hint =
+            "a worker wrote a status file that is not one JSON object in UTF-8: look at the object and at its writer";
+        Self::failed(message, Cause { kind: "malformed_status_file", error: error.into(), hint })
+    }
+}
+
+/// 500.
+impl From<DoesNotFit> for Reply {
+    fn from(DoesNotFit { size, limit, may_fit_compressed }: DoesNotFit) -> Self {
+        let message = if may_fit_compressed {
+            "the status is too large to be sent uncompressed: send accept-encoding: gzip"
+        } else {
+            "the status is too large"
+        };
+        let size = size.map_or("more than".into(), |size| format!("{size} bytes of"));
+        let error = format!("the response takes {size} the {limit} that the gateway passes on").into();
+        let hint = "a worker wrote a status file too large to be answered: keep results elsewhere and link to them";
+        Self::failed(message, Cause { kind: "response_too_large", error, hint })
+    }
+}
+
+/// An HTTP date.
+fn date(time: SystemTime) -> Option<HeaderValue> {
+    DateTime::from(time).fmt(DateTimeFormat::HttpDate).ok()?.try_into().ok()
+}
+
+/// From [`SPREAD_FROM_SECONDS`] on, any number up to a tenth away, so that callers who came together
+/// do not come back together.
+fn spread(seconds: u64) -> u64 {
+    if seconds < SPREAD_FROM_SECONDS {
+        return seconds;
+    }
+    let tenth = seconds / 10;
+    fastrand::u64(seconds - tenth..=seconds + tenth)
+}

@@ -1,0 +1,74 @@
+//! Lambda's side: an invocation in, an answer out, and what ends the process.
+//!
+//! `lambda_runtime` talks to Lambda's Runtime API, one invocation at a time or many. What it cannot go on
+//! from ends this process, and Lambda replaces the environment. It says so by an error with one invocation
+//! at a time. With many, a worker that it gives up is seen by a [`Guard`], and a Runtime API that is gone by
+//! the warnings that it only logs ([`log::init`](crate::log::init) hands them over).
+
+use std::sync::Arc;
+
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
+use serde_json::value::RawValue;
+use tokio::sync::mpsc::{Receiver, Sender};
+use tower::BoxError;
+use tracing::info;
+
+use crate::{
+    endpoint::Endpoint,
+    gateway::{self, Answer},
+    request::Invocation,
+};
+
+/// Serves invocations for as long as the Runtime API works. [`log::init`](crate::log::init) has `failed` too.
+///
+/// # Errors
+/// Why it has ended.
+pub async fn serve(endpoint: Endpoint, failed: Sender<String>, mut failures: Receiver<String>) -> Result<(), BoxError> {
+    let (endpoint, guard) = (Arc::new(endpoint), Guard(failed));
+    let service = service_fn(move |event| {
+        let (endpoint, _guard) = (Arc::clone(&endpoint), &guard);
+        async move { Ok::<_, Diagnostic>(answer(&endpoint, event).await) }
+    });
+    // A task of its own: if the main future is woken, tokio asks the driver for events each time, three
+    // times a request and for each piece of a large file.
+    let serving = tokio::spawn(async { Runtime::new(service).run_concurrent().await });
+    tokio::select! {
+        biased;
+        ended = serving => ended?,
+        failure = failures.recv() => Err(failure.unwrap_or_default().into()),
+    }
+}
+
+async fn answer(endpoint: &Endpoint, LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>) -> Answer {
+    let Some((gateway, request)) = gateway::read(payload.get()) else {
+        info!(event = "no_request", request_id = context.request_id, "the event is no HTTP request: nothing was done");
+        return Answer::no_request();
+    };
+    let reply = endpoint.answer(&request, &context.into()).await;
+    gateway.write(reply)
+}
+
+impl From<Context> for Invocation {
+    fn from(context: Context) -> Self {
+        Self {
+            trace_id: context.xray_trace_id.as_deref().and_then(root_of).map(Into::into),
+            deadline: context.deadline(),
+            request_id: context.request_id,
+        }
+    }
+}
+
+/// The trace's id in an X-Ray header such as `Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1`.
+fn root_of(header: &str) -> Option<&str> {
+    header.split(';').find_map(|field| field.trim().strip_prefix("Root="))
+}
+
+/// Each worker of the runtime has one. A worker that is given up drops it.
+#[derive(Clone)]
+struct Guard(Sender<String>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.try_send("a worker of the Lambda runtime was lost".into()); // one failure is enough
+    }
+}

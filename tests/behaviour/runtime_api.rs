@@ -21,7 +21,7 @@ const NOBODY: &str = "127.0.0.1:1";
 /// Each worker's own log lines would fill it many times, if they came without a pause.
 const MAX_OUTPUT: usize = 200_000;
 
-async fn deployed(s3: &FaultS3, concurrency: usize) -> Variables {
+fn deployed(s3: &FaultS3, concurrency: usize) -> Variables {
     s3.always(Act::Answer(object(r#"{"job_status":"done"}"#)));
     let mut variables = variables::with_s3(s3.url());
     variables.insert("AWS_LAMBDA_MAX_CONCURRENCY", concurrency.to_string());
@@ -49,7 +49,7 @@ async fn a_runtime_api_that_fails_once_ends_the_process() {
         for (fails_next, fault) in [(true, Refuse), (true, CutOff), (true, Close), (false, Refuse), (false, Close)] {
             let case = format!("{fault:?} of {} at {concurrency}", if fails_next { "/next" } else { "/response" });
             let s3 = FaultS3::start().await;
-            let function = start_binary(&deployed(&s3, concurrency).await).await;
+            let function = start_binary(&deployed(&s3, concurrency)).await;
             function.initialized().await;
             if fails_next {
                 function.api().fail_next([fault]); // for who asks again after the answer, or for another worker
@@ -72,7 +72,7 @@ async fn without_a_runtime_api_the_process_ends_without_a_busy_loop() {
         for level in ["INFO", "OFF"] {
             let case = format!("{concurrency} at a time, log level {level}");
             let s3 = FaultS3::start().await;
-            let mut variables = deployed(&s3, concurrency).await;
+            let mut variables = deployed(&s3, concurrency);
             variables.insert("AWS_LAMBDA_RUNTIME_API", NOBODY.into());
             variables.insert("AWS_LAMBDA_LOG_LEVEL", level.into());
             let mut program = Command::new("sh");
@@ -94,7 +94,7 @@ async fn a_runtime_api_that_goes_away_ends_the_process() {
         let s3 = FaultS3::start().await;
         let mut program = Command::new("sh");
         program.args(["-c", "ulimit -t 1; exec \"$0\"", BINARY]);
-        let function = Function::start(program, &deployed(&s3, concurrency).await).await;
+        let function = Function::start(program, &deployed(&s3, concurrency)).await;
         assert_eq!(send(&function, &Request::job(DONE)).await.status, 200);
         function.api().close();
         assert_stops(function, &format!("{concurrency} at a time")).await;

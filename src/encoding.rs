@@ -1,8 +1,8 @@
 //! How an envelope travels: as text or compressed, and whether the gateway passes on so much.
 //!
-//! Lambda takes a function's answer as a JSON document with the body as a string in it: text is
-//! escaped, compressed bytes are base64. That encoded size counts against the limit. So a file of
-//! 4 MB with many quotes does not fit, and a compressed transcript of 30 MB does.
+//! Lambda takes a function's answer as a JSON document with the body as a string in it: text is escaped, compressed
+//! bytes are base64. That encoded size counts against the limit. So a file of 4 MB with many quotes does not fit, and
+//! a compressed transcript of 30 MB does.
 
 use std::io::{self, Write};
 
@@ -104,8 +104,8 @@ pub fn accepts_gzip(header: &str) -> bool {
     allowed("gzip").or_else(|| allowed("*")).unwrap_or(false)
 }
 
-/// The text compressed, if that takes at most `max_base64` bytes of base64. Where it does not, the work ends
-/// as soon as that is clear: 32 MiB that compress badly take 50 ms of CPU instead of 300.
+/// The text compressed, if that takes at most `max_base64` bytes of base64. Where it does not, the work ends as soon
+/// as that is clear: 32 MiB that compress badly take 50 ms of CPU instead of 300.
 fn compress(parts: &[&str], max_base64: usize) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Bounded { bytes: Vec::new(), limit: max_base64 / 4 * 3 }, Compression::fast());
     for part in parts {
@@ -134,9 +134,9 @@ impl Write for Bounded {
     }
 }
 
-/// Bytes of a JSON text inside a JSON string. What is escaped there takes one byte more: a JSON text
-/// has no control characters that would take more. It is counted in chunks, because the compiler
-/// vectorises a sum that fits a byte: that saves 1.8 ms for 4 MB.
+/// Bytes of a JSON text inside a JSON string. What is escaped there takes one byte more: a JSON text has no control
+/// characters that would take more. It is counted in chunks, because the compiler vectorises a sum that fits a byte:
+/// that saves 1.8 ms for 4 MB.
 fn escaped_length(json: &str) -> usize {
     let escaped = |&byte: &u8| u8::from(matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t'));
     let in_chunk = |chunk: &[u8]| usize::from(chunk.iter().map(escaped).sum::<u8>());

@@ -1,9 +1,8 @@
 //! One request, top to bottom: route → key → payload → status file → envelope → reply.
 //!
-//! `Endpoint::handle` is that way. Every step either goes on or ends it with a [`Reply`]. Nothing of the
-//! payload is looked at before the key is accepted, and S3 is not asked for a job before both are.
-//! [`Endpoint::answer`] is what happens to every request alike: the time budget, the last net under a panic,
-//! the headers, the log line.
+//! `Endpoint::handle` is that way. Every step either goes on or ends it with a [`Reply`]. Nothing of the payload is
+//! looked at before the key is accepted, and S3 is not asked for a job before both are. [`Endpoint::answer`] is what
+//! happens to every request alike: the time budget, the last net under a panic, the headers, the log line.
 
 use std::{
     any::Any,
@@ -72,10 +71,10 @@ impl Endpoint {
         Self::start_over(s3, settings, clock).await
     }
 
-    /// Loads the keyring, then reads a status file that does not exist, while init has the whole
-    /// CPU. The read shows whether status files can be read at all. It also opens the connection
-    /// that the first request will use, which then takes 0.15 ms instead of 0.9. If the read fails,
-    /// that is only a warning: requests will say the same, and S3 may recover.
+    /// Loads the keyring, then reads a status file that does not exist, while init has the whole CPU. The read shows
+    /// whether status files can be read at all. It also opens the connection that the first request will use, which
+    /// then takes 0.15 ms instead of 0.9. If the read fails, that is only a warning: requests will say the same, and
+    /// S3 may recover.
     ///
     /// # Errors
     /// There is no keyring to judge requests by.
@@ -104,8 +103,8 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    /// Reads the status file of no job. The keyring's read does not show the same: its bucket may be
-    /// another, and so another host and another connection.
+    /// Reads the status file of no job. The keyring's read does not show the same: its bucket may be another, and so
+    /// another host and another connection.
     async fn probe(&self) {
         let (get, mut read) = (self.status_file("", JobId::NIL, MAX_STATUS_FILE), ReadStats::default());
         let read = timeout(PROBE_BUDGET, self.s3.get(&get, &mut read)).await;
@@ -225,8 +224,8 @@ fn not_read(request: &Request, job_id: &JobId, failure: Failure) -> Reply {
     }
 }
 
-/// Whether `path` is `route`. Segments in front and a slash at the end are allowed. The path is
-/// compared as it arrived: a percent-encoded spelling is another path, and `%2F` is no slash.
+/// Whether `path` is `route`. Segments in front and a slash at the end are allowed. The path is compared as it
+/// arrived: a percent-encoded spelling is another path, and `%2F` is no slash.
 fn matches(path: &str, route: &str) -> bool {
     let path = path.strip_suffix('/').unwrap_or(path);
     path.ends_with(route) // a route begins with a slash, so the match begins at a segment

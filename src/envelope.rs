@@ -1,7 +1,7 @@
 //! What a caller gets on success: the API's standard envelope around the status file.
 //!
-//! The envelope is a head and a tail with the file's text between them. The text is spliced in,
-//! never rebuilt. The fields come in exactly the documented order.
+//! The envelope is a head and a tail with the file's text between them. The text is spliced in, never rebuilt. The
+//! fields come in exactly the documented order.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -17,8 +17,8 @@ use crate::request::Payload;
 pub(crate) struct Identity {
     /// This process's id.
     pub(crate) pid: u32,
-    /// A random integer below 2^53 (what JavaScript reads exactly), the same for the
-    /// environment's life. The start-up log line has it too, so it leads to the log stream.
+    /// A random integer below 2^53 (what JavaScript reads exactly), the same for the environment's life. The start-up
+    /// log line has it too, so it leads to the log stream.
     pub(crate) queue_id: u64,
 }
 
@@ -40,8 +40,8 @@ pub(crate) fn head(payload: &Payload) -> String {
     )
 }
 
-/// The envelope's text after the status file. A status read never queues, so the queue's
-/// fields are constant and the total is the run time, in seconds, rounded to a millisecond.
+/// The envelope's text after the status file. A status read never queues, so the queue's fields are constant and the
+/// total is the run time, in seconds, rounded to a millisecond.
 pub(crate) fn tail(identity: &Identity, run_time: Duration) -> String {
     format!(
         r#","message":"success","pid":{},"queue_id":{},"run_time":{time:.3},"queue_time":0.0,"total_time":{time:.3},"queue_length":0,"build_number":"{}"}}"#,

@@ -1,7 +1,7 @@
 //! How fresh a status is: what its headers say, and whether a caller has it already.
 //!
-//! Entity tags are weak. Two answers with the same tag have the same status file in them, but not
-//! the same bytes: an envelope has times and the caller's reference, and may be compressed.
+//! Entity tags are weak. Two answers with the same tag have the same status file in them, but not the same bytes: an
+//! envelope has times and the caller's reference, and may be compressed.
 
 use std::time::SystemTime;
 
@@ -21,8 +21,8 @@ pub(crate) struct Freshness {
 }
 
 impl Freshness {
-    /// Whether an `if-none-match` header names this status (RFC 9110, section 13.1.2): by its tag,
-    /// compared weakly, or by `*`.
+    /// Whether an `if-none-match` header names this status (RFC 9110, section 13.1.2): by its tag, compared weakly,
+    /// or by `*`.
     pub(crate) fn is_known_to(&self, if_none_match: &str) -> bool {
         if_none_match.trim() == "*"
             || self.etag.as_deref().is_some_and(|etag| tags(if_none_match).any(|tag| tag == opaque(etag)))
@@ -39,8 +39,7 @@ fn opaque(etag: &str) -> &str {
     etag.strip_prefix("W/").unwrap_or(etag)
 }
 
-/// The tags of a list, each without its weakness, up to where it is no list of tags. A tag may have
-/// commas in it.
+/// The tags of a list, each without its weakness, up to where it is no list of tags. A tag may have commas in it.
 fn tags(list: &str) -> impl Iterator<Item = &str> {
     let mut rest = list;
     std::iter::from_fn(move || {

@@ -1,18 +1,15 @@
-//! The gateways in front of the function: an event becomes a [`Request`], a [`Reply`] becomes what the
-//! same gateway expects back.
+//! The gateways in front of the function: an event becomes a [`Request`], a [`Reply`] becomes what the same gateway
+//! expects back.
 //!
-//! `lambda_http` brings the types of the answers. Its own reading of events is not used, because a caller
-//! could make it fail: it refuses an event for one header with a letter outside ASCII, and it panics over
-//! a `host` that makes no URL. The caller would get the gateway's 5xx instead of an answer of ours.
+//! `lambda_http` brings the types of the answers. Its own reading of events is not used, because a caller could make
+//! it fail: it refuses an event for one header with a letter outside ASCII, and it panics over a `host` that makes no
+//! URL. The caller would get the gateway's 5xx instead of an answer of ours.
 
 mod event;
 
-use lambda_http::{
-    aws_lambda_events::{
-        alb::AlbTargetGroupResponse,
-        apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse},
-    },
-    http::HeaderMap,
+use lambda_http::aws_lambda_events::{
+    alb::AlbTargetGroupResponse,
+    apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse},
 };
 use serde::Serialize;
 use serde_json::json;
@@ -66,8 +63,8 @@ impl Gateway {
         }
     }
 
-    /// Whether a compressed body gets through to the caller as it is. A REST API decodes base64 only if
-    /// it has `binaryMediaTypes`, and an event does not tell.
+    /// Whether a compressed body gets through to the caller as it is. A REST API decodes base64 only if it has
+    /// `binaryMediaTypes`, and an event does not tell.
     const fn passes_binary(self) -> bool {
         !matches!(self, Self::RestApi)
     }
@@ -80,34 +77,25 @@ impl Gateway {
             Body::Text(text) => (lambda_http::Body::Text(text), false),
             Body::Gzip(bytes) => (lambda_http::Body::Binary(bytes), true),
         };
+        macro_rules! answer {
+            ($type:ident { $($field:ident: $value:expr),* }) => {{
+                let mut answer = $type::default(); // it is #[non_exhaustive]
+                answer.status_code = status.as_u16().into();
+                answer.is_base64_encoded = is_base64_encoded;
+                answer.body = Some(body);
+                $(answer.$field = $value;)*
+                answer
+            }};
+        }
         let shape = match self {
-            Self::HttpApi => Shape::HttpApi({
-                let mut answer = ApiGatewayV2httpResponse::default();
-                answer.status_code = status.as_u16().into();
-                answer.headers = headers;
-                answer.is_base64_encoded = is_base64_encoded;
-                answer.body = Some(body);
-                answer
-            }),
-            Self::LoadBalancer => Shape::LoadBalancer({
-                let mut answer = AlbTargetGroupResponse::default();
-                answer.status_code = status.as_u16().into();
-                answer.status_description = Some(status.to_string());
-                // Which of the two it reads is a setting of the target group.
-                answer.multi_value_headers = HeaderMap::clone(&headers);
-                answer.headers = headers;
-                answer.is_base64_encoded = is_base64_encoded;
-                answer.body = Some(body);
-                answer
-            }),
-            Self::RestApi => Shape::RestApi({
-                let mut answer = ApiGatewayProxyResponse::default();
-                answer.status_code = status.as_u16().into();
-                answer.headers = headers;
-                answer.is_base64_encoded = is_base64_encoded;
-                answer.body = Some(body);
-                answer
-            }),
+            Self::HttpApi => Shape::HttpApi(answer!(ApiGatewayV2httpResponse { headers: headers })),
+            Self::RestApi => Shape::RestApi(answer!(ApiGatewayProxyResponse { headers: headers })),
+            // Which of the two maps it reads is a setting of the target group.
+            Self::LoadBalancer => Shape::LoadBalancer(answer!(AlbTargetGroupResponse {
+                status_description: Some(status.to_string()),
+                multi_value_headers: headers.clone(),
+                headers: headers
+            })),
         };
         Answer { shape, _permit: permit }
     }

@@ -1,14 +1,46 @@
 //! JSON read as it is written: values stay raw until one is asked for.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
-/// What a raw value says if it is a string; borrowed unless it has escapes. `None` as well for a
-/// string with an escaped lone surrogate: it is well-formed JSON, but Rust can't hold it.
+/// What a raw value says if it is a string; borrowed unless it has escapes. `None` as well for a string with an
+/// escaped lone surrogate: it is well-formed JSON, but Rust can't hold it.
 pub(crate) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
     serde_json::from_str::<Text<'_>>(raw.get()).ok().map(|text| text.0)
+}
+
+/// The fields of an object, in their order, with those that are given twice.
+#[derive(Default)]
+pub(crate) struct Fields<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+        let mut fields = Vec::new();
+        while let Some((name, value)) = map.next_entry::<&RawValue, _>()? {
+            // Borrowed unless it has escapes. A lone surrogate in it makes a name that nobody asks for.
+            fields.push((string(name).unwrap_or_default(), value));
+        }
+        Ok(Fields(fields))
+    }
 }

@@ -1,8 +1,8 @@
 //! Large status files where many polls run at once: they neither fill the memory nor hold up small ones.
 //!
-//! A small file costs next to nothing and never waits. A file from [`LARGE_FILE`] on waits for a permit
-//! before its content is read, and keeps it until its answer is serialized. What takes CPU time is done on
-//! a thread of its own, one for each core at a time. The first to come is the first to go on.
+//! A small file costs next to nothing and never waits. A file from [`LARGE_FILE`] on waits for a permit before its
+//! content is read, and keeps it until its answer is serialized. What takes CPU time is done on a thread of its own,
+//! one for each core at a time. The first to come is the first to go on.
 //!
 //! With one invocation at a time there is nobody to wait for: no permits, no threads.
 
@@ -49,8 +49,8 @@ impl LargeFiles {
         }))
     }
 
-    /// Waits until a file of `size` bytes may be read. `None` for a file that needs no permit. `waited`
-    /// grows by the time it takes.
+    /// Waits until a file of `size` bytes may be read. `None` for a file that needs no permit. `waited` grows by the
+    /// time it takes.
     pub(crate) async fn permit(&self, size: u64, waited: &mut Duration) -> Option<Permit> {
         let Limits { memory, all_memory, cores } = self.0.as_ref().filter(|_| size >= LARGE_FILE)?;
         let _timing = Timing::start(waited);
@@ -62,8 +62,8 @@ impl LargeFiles {
     }
 }
 
-/// Does what takes CPU time: for a file with a permit on a thread of its own, once there is a core for it.
-/// What has begun is finished, and keeps the permit, even if the request's time runs out.
+/// Does what takes CPU time: for a file with a permit on a thread of its own, once there is a core for it. What has
+/// begun is finished, and keeps the permit, even if the request's time runs out.
 pub(crate) async fn work<T: Send + 'static>(
     permit: Option<&Permit>,
     waited: &mut Duration,
@@ -82,8 +82,8 @@ pub(crate) async fn work<T: Send + 'static>(
     working.await.unwrap_or_else(|error| resume_unwind(error.into_panic())) // it is never cancelled
 }
 
-/// Bytes that a large file takes at its peak, answer included: itself, and either its text once more and
-/// escaped, or compressed and encoded.
+/// Bytes that a large file takes at its peak, answer included: itself, and either its text once more and escaped, or
+/// compressed and encoded.
 fn memory_for(size: u64) -> u64 {
     size + (2 * size).min(MAX_ANSWER_MEMORY)
 }

@@ -1,6 +1,6 @@
-//! The endpoint that answers job-status polls: `POST /paid/get/job/status` (or `/v1/toolkit/job/status`) with
-//! an `x-api-key` and a `{"job_id":"<uuid>"}` gets the status file that a worker wrote to S3, byte for byte,
-//! in the API's standard envelope. So does `GET` with `?job_id=<uuid>`.
+//! The endpoint that answers job-status polls: `POST /paid/get/job/status` (or `/v1/toolkit/job/status`) with an
+//! `x-api-key` and a `{"job_id":"<uuid>"}` gets the status file that a worker wrote to S3, byte for byte, in the
+//! API's standard envelope. So does `GET` with `?job_id=<uuid>`.
 //!
 //! # The way of a request
 //!
@@ -20,11 +20,10 @@
 //! 11. `reply`: status, headers and body, or a failure's two messages.
 //! 12. `gateway`: the [`Reply`] becomes the [`Answer`] that this gateway expects.
 //!
-//! [`log`] writes the line that every request gets. [`limits`] has every number, and `settings` what an
-//! operator sets ([`VARIABLES`]).
+//! [`log`] writes the line that every request gets. [`limits`] has every number, and `settings` what an operator sets
+//! ([`VARIABLES`]).
 //!
-//! A module imports only modules that stand below it. `cargo map` opens this documentation with the private
-//! modules.
+//! A module imports only modules that stand below it. `cargo map` opens this documentation with the private modules.
 #![warn(unreachable_pub)]
 
 mod cause;
@@ -49,10 +48,14 @@ pub use cause::chain;
 pub use encoding::{Body, Gzip, accepts_gzip, encode};
 pub use endpoint::{Endpoint, ROUTES};
 pub use gateway::{Answer, Gateway};
-pub use keyring::{Keyring, document::InvalidKeyring};
+pub use keyring::Keyring;
+pub use keyring::document::InvalidKeyring;
 pub use reply::Reply;
 pub use request::{Invocation, JobId, Request};
-pub use s3::{Connector, S3, bucket::Bucket, failure::FailureKind};
+pub use s3::bucket::Bucket;
+pub use s3::failure::FailureKind;
+pub use s3::{Connector, S3};
 pub use serve::serve;
-pub use settings::{InvalidSettings, SetBy, Settings, VARIABLES};
+pub use settings::Settings;
+pub use settings::variables::{SetBy, VARIABLES};
 pub use status_file::{Progress, State, StatusFile};

@@ -1,7 +1,7 @@
 //! What the operator sees: JSON lines on stdout, one for each request.
 //!
-//! Lambda's JSON log format takes such lines as they are. Neither status files nor keys are ever
-//! written. Dependencies log warnings and errors only, because their finer levels print payloads.
+//! Lambda's JSON log format takes such lines as they are. Neither status files nor keys are ever written.
+//! Dependencies log warnings and errors only, because their finer levels print payloads.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -22,8 +22,8 @@ use tracing_subscriber::{
 
 use crate::{cause::chain, reply::Reply, request::JobId, s3::object::ReadStats};
 
-/// Starts logging to stdout, panics included. What `lambda_runtime` only logs, though the process cannot go
-/// on from it, goes to `failed` instead. Only the first call of a process has an effect.
+/// Starts logging to stdout, panics included. What `lambda_runtime` only logs, though the process cannot go on from
+/// it, goes to `failed` instead. Only the first call of a process has an effect.
 pub fn init(level: LevelFilter, failed: Sender<String>) {
     let failures = RuntimeFailures { failed, level: of_dependencies(level) };
     if subscriber(level, std::io::stdout).with(failures).try_init().is_ok() {
@@ -59,8 +59,8 @@ fn of_dependencies(level: LevelFilter) -> LevelFilter {
     level.min(LevelFilter::WARN)
 }
 
-/// Sees that the Runtime API is gone or answers 5xx, of which its specification says that the runtime should
-/// exit promptly. `lambda_runtime` warns and goes on, with many workers without a pause.
+/// Sees that the Runtime API is gone or answers 5xx, of which its specification says that the runtime should exit
+/// promptly. `lambda_runtime` warns and goes on, with many workers without a pause.
 struct RuntimeFailures {
     failed: Sender<String>,
     level: LevelFilter,
@@ -125,8 +125,7 @@ pub(crate) struct RequestLine<'a> {
 }
 
 impl RequestLine<'_> {
-    /// Writes the line, with what reading the status file took: at INFO, or at ERROR for a 500 and WARN
-    /// for a 429.
+    /// Writes the line, with what reading the status file took: at INFO, or at ERROR for a 500 and WARN for a 429.
     pub(crate) fn write(&self, reply: &Reply, run_time: Duration, read: &ReadStats) {
         let (status, cause) = (reply.status.as_u16(), reply.cause.as_ref());
         macro_rules! line {

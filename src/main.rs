@@ -33,8 +33,8 @@ fn main() -> ExitCode {
 fn run(failed: Sender<String>, failures: Receiver<String>) -> Result<(), BoxError> {
     let settings = Settings::from_env()?;
     log::init(settings.log, failed.clone());
-    // Lambda hands credentials over in the environment and nowhere else. The default chain would look there
-    // first, but it would be built at every cold start.
+    // Lambda hands credentials over in the environment and nowhere else. The default chain would look there first,
+    // but it would be built at every cold start.
     let credentials = EnvironmentVariableCredentialsProvider::new();
     let runtime = runtime(settings.concurrency)?;
     let ended = runtime.block_on(async {
@@ -45,8 +45,8 @@ fn run(failed: Sender<String>, failures: Receiver<String>) -> Result<(), BoxErro
     ended
 }
 
-/// One thread where Lambda sends one invocation at a time, one for each core where it sends more. An
-/// invocation that comes alone takes 15 to 30 % more CPU on the latter.
+/// One thread where Lambda sends one invocation at a time, one for each core where it sends more. An invocation that
+/// comes alone takes 15 to 30 % more CPU on the latter.
 fn runtime(concurrency: NonZero<usize>) -> io::Result<Runtime> {
     let mut builder = if concurrency.get() > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
     builder.enable_all().build()

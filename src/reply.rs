@@ -1,21 +1,19 @@
 //! Every answer: a constructor for each outcome, with its status, headers, body, and what the operator reads.
 //!
-//! A failure has two messages. The caller's is part of the contract: it is safe, it is the same for the same
-//! mistake, and it says what to do. The operator's is a [`Cause`]: as deep as it goes, with a hint. It exists
-//! only where something went wrong on our side, and is only ever logged.
+//! A failure has two messages. The caller's is part of the contract: it is safe, it is the same for the same mistake,
+//! and it says what to do. The operator's is a [`Cause`]: as deep as it goes, with a hint. It exists only where
+//! something went wrong on our side, and is only ever logged.
 //!
 //! The modules that fail know nothing of HTTP. Their failures become replies here and nowhere else.
 
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, StatusCode,
-    header::{
-        ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED, RETRY_AFTER, VARY,
-        X_CONTENT_TYPE_OPTIONS,
-    },
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED, RETRY_AFTER, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::{
@@ -118,7 +116,8 @@ impl Reply {
     /// 405: a route's path, but neither GET nor POST.
     pub(crate) fn method_not_allowed() -> Self {
         let message = "Method not allowed: use GET or POST";
-        Self::error(StatusCode::METHOD_NOT_ALLOWED, Outcome::MethodNotAllowed, message).with(ALLOW, fixed("GET, POST", true))
+        Self::error(StatusCode::METHOD_NOT_ALLOWED, Outcome::MethodNotAllowed, message)
+            .with(ALLOW, fixed("GET, POST", true))
     }
 
     /// 401: no key, or none that is accepted. One answer for all, so that nothing can be learned.
@@ -145,8 +144,8 @@ impl Reply {
         }
     }
 
-    /// 500: the request's time is used up. `read` is what reading the status file has taken of it. The log
-    /// names what took most of it: S3, or this environment.
+    /// 500: the request's time is used up. `read` is what reading the status file has taken of it. The log names what
+    /// took most of it: S3, or this environment.
     pub(crate) fn timed_out(budget: Duration, read: &mut ReadStats) -> Self {
         #[derive(Debug, thiserror::Error)]
         #[error(
@@ -273,8 +272,8 @@ fn date(time: SystemTime) -> Option<HeaderValue> {
     DateTime::from(time).fmt(DateTimeFormat::HttpDate).ok()?.try_into().ok()
 }
 
-/// From [`SPREAD_FROM_SECONDS`] on, any number up to a tenth away, so that callers who came together
-/// do not come back together.
+/// From [`SPREAD_FROM_SECONDS`] on, any number up to a tenth away, so that callers who came together do not come back
+/// together.
 fn spread(seconds: u64) -> u64 {
     if seconds < SPREAD_FROM_SECONDS {
         return seconds;

@@ -1,20 +1,19 @@
-//! What a caller asks: the HTTP [`Request`], whichever gateway it came through, and the [`Payload`] in
-//! it, a JSON body or a query string with the same fields.
+//! What a caller asks: the HTTP [`Request`], whichever gateway it came through, and the [`Payload`] in it, a JSON
+//! body or a query string with the same fields.
 //!
-//! Other fields are allowed and ignored. Each way in which a payload can be invalid has its own message.
-//! It says what is wrong and what is expected, and never repeats what was sent.
+//! Other fields are allowed and ignored. Each way in which a payload can be invalid has its own message. It says what
+//! is wrong and what is expected, and never repeats what was sent.
 
 use std::{borrow::Cow, fmt, time::SystemTime};
 
 use http::Method;
 use percent_encoding::percent_decode_str;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
     encoding::Gzip,
-    json::string,
+    json::{Fields, string},
     limits::{MAX_QUERY, MAX_REQUEST_BODY},
 };
 
@@ -146,120 +145,46 @@ impl Payload {
             return Err(BadPayload::Empty);
         }
         let text = std::str::from_utf8(body).map_err(|_| BadPayload::NotUtf8)?;
-        let Fields { job_id, id } = Fields::from_json(text)?;
+        let mut json = serde_json::Deserializer::from_str(text);
+        let Fields(fields) = Fields::deserialize(&mut json)
+            .map_err(|error| if error.is_data() { BadPayload::NotAnObject } else { BadPayload::NotJson(error) })?;
+        json.end().map_err(BadPayload::TrailingData)?;
 
-        let job_id = job_id.once(BadPayload::JobIdRepeated)?.ok_or(BadPayload::NoJobId)?;
+        let job_id = once(&fields, "job_id", BadPayload::JobIdRepeated)?.ok_or(BadPayload::NoJobId)?;
         let job_id = string(job_id).ok_or(BadPayload::JobIdNotAString)?;
         let job_id = JobId::parse(&job_id).ok_or(BadPayload::JobIdNotAUuid)?;
-        let id = id.once(BadPayload::IdRepeated)?.filter(|raw| raw.get() != "null");
-        let id = id.map(|raw| string(raw).ok_or(BadPayload::IdNotAString)).transpose()?.map(Cow::into_owned);
-        Ok(Self { job_id, id })
+        let id = once(&fields, "id", BadPayload::IdRepeated)?.filter(|raw| raw.get() != "null");
+        let id = id.map(|raw| string(raw).ok_or(BadPayload::IdNotAString)).transpose()?;
+        Ok(Self { job_id, id: id.map(Cow::into_owned) })
     }
 
-    /// Reads a query string of at most [`MAX_QUERY`] bytes: `job_id=<uuid>&id=<reference>`, as forms
-    /// encode it.
+    /// Reads a query string of at most [`MAX_QUERY`] bytes: `job_id=<uuid>&id=<reference>`, as forms encode it.
     fn from_query(query: &str) -> Result<Self, BadPayload> {
         if query.len() > MAX_QUERY {
             return Err(BadPayload::QueryTooLarge);
         }
-        let Fields { job_id, id } = Fields::from_query(query);
+        let parameters = query.split('&').map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
+        let fields: Vec<_> =
+            parameters.map(|(name, value)| (percent_decode_str(name).decode_utf8_lossy(), value)).collect();
 
-        let job_id = job_id.once(BadPayload::JobIdRepeated)?.ok_or(BadPayload::NoJobId)?;
+        let job_id = once(&fields, "job_id", BadPayload::JobIdRepeated)?.ok_or(BadPayload::NoJobId)?;
         let job_id = decoded(job_id).ok_or(BadPayload::JobIdNotUtf8)?;
         let job_id = JobId::parse(&job_id).ok_or(BadPayload::JobIdNotAUuid)?;
-        let id = id.once(BadPayload::IdRepeated)?;
+        let id = once(&fields, "id", BadPayload::IdRepeated)?;
         let id = id.map(|value| decoded(value).ok_or(BadPayload::IdNotUtf8)).transpose()?;
         Ok(Self { job_id, id })
     }
+}
+
+/// The value of a field, if there is one; `repeated` if there are several.
+fn once<V: Copy>(fields: &[(Cow<'_, str>, V)], name: &str, repeated: BadPayload) -> Result<Option<V>, BadPayload> {
+    let mut values = fields.iter().filter(|field| field.0 == name).map(|field| field.1);
+    let value = values.next();
+    if values.next().is_some() { Err(repeated) } else { Ok(value) }
 }
 
 /// A parameter's value, if it is UTF-8.
 fn decoded(value: &str) -> Option<String> {
     let value = value.replace('+', " ");
     percent_decode_str(&value).decode_utf8().ok().map(Cow::into_owned)
-}
-
-/// The fields that matter, as they were written.
-struct Fields<V> {
-    job_id: Field<V>,
-    id: Field<V>,
-}
-
-enum Field<V> {
-    Absent,
-    Given(V),
-    Repeated,
-}
-
-impl<V> Field<V> {
-    fn put(&mut self, value: V) {
-        *self = match self {
-            Self::Absent => Self::Given(value),
-            Self::Given(_) | Self::Repeated => Self::Repeated,
-        };
-    }
-
-    /// The value, if there is one; `repeated` if there are several.
-    fn once(self, repeated: BadPayload) -> Result<Option<V>, BadPayload> {
-        match self {
-            Self::Absent => Ok(None),
-            Self::Given(value) => Ok(Some(value)),
-            Self::Repeated => Err(repeated),
-        }
-    }
-}
-
-impl<V> Default for Fields<V> {
-    fn default() -> Self {
-        Self { job_id: Field::Absent, id: Field::Absent }
-    }
-}
-
-impl<'a> Fields<&'a str> {
-    fn from_query(query: &'a str) -> Self {
-        let mut fields = Self::default();
-        for parameter in query.split('&') {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            match &*Cow::from(percent_decode_str(name)) {
-                b"job_id" => fields.job_id.put(value),
-                b"id" => fields.id.put(value),
-                _ => {}
-            }
-        }
-        fields
-    }
-}
-
-impl<'a> Fields<&'a RawValue> {
-    fn from_json(text: &'a str) -> Result<Self, BadPayload> {
-        let mut json = serde_json::Deserializer::from_str(text);
-        let fields = serde::Deserializer::deserialize_map(&mut json, FieldsVisitor)
-            .map_err(|error| if error.is_data() { BadPayload::NotAnObject } else { BadPayload::NotJson(error) })?;
-        json.end().map_err(BadPayload::TrailingData)?;
-        Ok(fields)
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<&'de RawValue>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Fields::default();
-        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            match &*name {
-                "job_id" => fields.job_id.put(map.next_value()?),
-                "id" => fields.id.put(map.next_value()?),
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(fields)
-    }
 }

@@ -1,118 +1,25 @@
 //! The environment, read once at start-up.
 //!
-//! All variables that are missing or malformed are reported at once, by name and never with their
-//! values, so that an operator mends all of them with one deploy. An empty variable counts as
-//! unset: templates pass empty strings for what is left out.
+//! All variables that are missing or malformed are reported at once, by name and never with their values, so that an
+//! operator mends all of them with one deploy. An empty variable counts as unset: templates pass empty strings for
+//! what is left out.
+
+#[rustfmt::skip] // a row a line
+pub(crate) mod variables;
 
 use std::{fmt, num::NonZero, time::Duration};
 
 use tracing::level_filters::LevelFilter;
 
+use crate::settings::variables::{
+    API_KEYS, CONCURRENCY, ENDPOINT, INITIALIZATION, JOBS_BUCKET, JOBS_PREFIX, LOG_LEVEL, MEMORY, REGION,
+    STALLED_AFTER, TRUST_STORE, Variable,
+};
 use crate::{
     keyring::{Keyring, live::Source},
     limits::DEFAULT_MEMORY,
     s3::{bucket::Bucket, trust_store::TrustStore},
 };
-
-/// A variable of the environment.
-pub struct Variable {
-    /// Its names. The first that is set wins.
-    pub names: &'static [&'static str],
-    /// Who sets it.
-    pub set_by: SetBy,
-    /// What it says, in Markdown.
-    pub meaning: &'static str,
-}
-
-/// Who sets a variable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SetBy {
-    /// The operator must.
-    Operator,
-    /// The operator may.
-    OperatorIfNeeded,
-    /// Lambda does.
-    Lambda,
-}
-
-const JOBS_BUCKET: Variable = Variable {
-    names: &["JOBS_BUCKET"],
-    set_by: SetBy::Operator,
-    meaning: "bucket of the status files; a directory bucket (S3 Express One Zone) too",
-};
-const JOBS_PREFIX: Variable = Variable {
-    names: &["JOBS_PREFIX"],
-    set_by: SetBy::OperatorIfNeeded,
-    meaning: "what every status file's key begins with, such as `jobs/`",
-};
-const API_KEYS: Variable = Variable {
-    names: &["API_KEYS"],
-    set_by: SetBy::Operator,
-    meaning: "the keyring: its document, or `s3://bucket/key`",
-};
-const STALLED_AFTER: Variable = Variable {
-    names: &["STALLED_AFTER_SECONDS"],
-    set_by: SetBy::OperatorIfNeeded,
-    meaning: "the age at which an unfinished job without `heartbeat_seconds` is stalled; never if it is 0 or unset",
-};
-const LOG_LEVEL: Variable = Variable {
-    names: &["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"],
-    set_by: SetBy::OperatorIfNeeded,
-    meaning: "`TRACE` to `ERROR`, or `OFF`; `INFO` if neither is set",
-};
-const ENDPOINT: Variable = Variable {
-    names: &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"],
-    set_by: SetBy::OperatorIfNeeded,
-    meaning: "another S3, addressed path-style: MinIO, moto, LocalStack",
-};
-const TRUST_STORE: Variable = Variable {
-    names: &["AWS_CA_BUNDLE"],
-    set_by: SetBy::OperatorIfNeeded,
-    meaning: "PEM file of root certificates to trust instead of Amazon's",
-};
-const REGION: Variable = Variable {
-    names: &["AWS_REGION", "AWS_DEFAULT_REGION"],
-    set_by: SetBy::Lambda,
-    meaning: "region of the function and its buckets",
-};
-const CREDENTIALS: Variable = Variable {
-    names: &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"],
-    set_by: SetBy::Lambda,
-    meaning: "credentials of the function's role; all of them count",
-};
-const CONCURRENCY: Variable = Variable {
-    names: &["AWS_LAMBDA_MAX_CONCURRENCY"],
-    set_by: SetBy::Lambda,
-    meaning: "invocations that Lambda sends to an environment at a time; 1 if unset",
-};
-
-const MEMORY: Variable = Variable {
-    names: &["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"],
-    set_by: SetBy::Lambda,
-    meaning: "memory in MB, half of which bounds what large status files take at once",
-};
-
-const INITIALIZATION: Variable = Variable {
-    names: &["AWS_LAMBDA_INITIALIZATION_TYPE"],
-    set_by: SetBy::Lambda,
-    meaning: "how the environment is made; `snap-start` is refused",
-};
-
-/// Every variable that the function reads.
-pub const VARIABLES: [Variable; 12] = [
-    JOBS_BUCKET,
-    JOBS_PREFIX,
-    API_KEYS,
-    STALLED_AFTER,
-    LOG_LEVEL,
-    ENDPOINT,
-    TRUST_STORE,
-    REGION,
-    CREDENTIALS,
-    MEMORY,
-    CONCURRENCY,
-    INITIALIZATION,
-];
 
 /// What an operator sets.
 pub struct Settings {
@@ -120,8 +27,7 @@ pub struct Settings {
     pub jobs_bucket: Bucket,
     /// What every status file's key begins with; may be empty.
     pub jobs_prefix: String,
-    /// The age from which an unfinished job's status file counts as stalled, if its worker says
-    /// nothing about that.
+    /// The age from which an unfinished job's status file counts as stalled, if its worker says nothing about that.
     pub stalled_after: Option<Duration>,
     /// Where the keyring is.
     pub(crate) api_keys: Source,
@@ -273,8 +179,8 @@ fn parse_memory(value: &str) -> Result<NonZero<u32>, String> {
     value.parse().map_err(|_| "is not a number of MB: expected 1 or more".into())
 }
 
-/// A snapshot would give every environment the same `queue_id`, and `SnapStart` hands credentials over
-/// in a way that this function does not read.
+/// A snapshot would give every environment the same `queue_id`, and `SnapStart` hands credentials over in a way that
+/// this function does not read.
 fn refuse_snap_start(value: &str) -> Result<(), String> {
     if value == "snap-start" { Err("is snap-start: SnapStart is not supported, switch it off".into()) } else { Ok(()) }
 }

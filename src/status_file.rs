@@ -1,34 +1,31 @@
 //! A status file: what a worker wrote about its job, passed on byte for byte.
 //!
-//! It is only *checked*: it must be one well-formed JSON object in UTF-8. What it says at the top
-//! about its progress is noted on the way. Nothing is rebuilt, so numbers keep their digits, members their order and
-//! duplicates, escapes their spelling. The check skips values without building them and without
-//! recursion, so neither size nor depth of nesting can hurt.
+//! It is only *checked*: it must be one well-formed JSON object in UTF-8. What it says at the top about its progress
+//! is noted on the way. Nothing is rebuilt, so numbers keep their digits, members their order and duplicates, escapes
+//! their spelling. The check skips values without building them and without recursion, so neither size nor depth of
+//! nesting can hurt.
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::{
-    json::string,
-    limits::{
-        MAX_SAID_SECONDS, RETRY_AFTER_SECONDS, SAID_RETRY_AFTER_SECONDS, STALLED_HEARTBEATS,
-        STALLED_RETRY_AFTER_SECONDS,
-    },
+use crate::json::string;
+use crate::limits::{
+    MAX_SAID_SECONDS, RETRY_AFTER_SECONDS, SAID_RETRY_AFTER_SECONDS, STALLED_HEARTBEATS, STALLED_RETRY_AFTER_SECONDS,
 };
 
 /// A checked status file.
 pub struct StatusFile {
-    /// The file's text: one JSON object. White space is kept. A byte order mark in front is left
-    /// out, because it is not part of a JSON text (RFC 8259, section 8.1).
+    /// The file's text: one JSON object. White space is kept. A byte order mark in front is left out, because it is
+    /// not part of a JSON text (RFC 8259, section 8.1).
     pub text: String,
     /// What it says about its progress.
     pub progress: Progress,
 }
 
-/// What a worker says about its job's progress, at the top of the status file. Of a member that is
-/// there more than once, the last one counts, as for most JSON readers.
+/// What a worker says about its job's progress, at the top of the status file. Of a member that is there more than
+/// once, the last one counts, as for most JSON readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// What `job_status` says.
@@ -92,18 +89,16 @@ impl StatusFile {
 
 impl Progress {
     /// Whether nobody seems to work on an unfinished job any more: its status file is older than
-    /// [`STALLED_HEARTBEATS`] of its worker's heartbeats, or than `otherwise` if the worker says
-    /// nothing about them.
+    /// [`STALLED_HEARTBEATS`] of its worker's heartbeats, or than `otherwise` if the worker says nothing about them.
     #[must_use]
     pub fn is_stalled(&self, age: Duration, otherwise: Option<Duration>) -> bool {
         let patience = self.heartbeat.map(|heartbeat| heartbeat * STALLED_HEARTBEATS).or(otherwise);
         self.is_unfinished() && patience.is_some_and(|patience| age > patience)
     }
 
-    /// How long the caller should wait before the next poll, in whole seconds. If the worker says
-    /// when there is something new, that is what is left until then. Otherwise it is a tenth of the
-    /// file's age: so a young job is polled often and an old one rarely. `None` for a job that is
-    /// not going to change.
+    /// How long the caller should wait before the next poll, in whole seconds. If the worker says when there is
+    /// something new, that is what is left until then. Otherwise it is a tenth of the file's age: so a young job is
+    /// polled often and an old one rarely. `None` for a job that is not going to change.
     #[must_use]
     pub fn retry_after(&self, age: Duration, stalled: bool) -> Option<u64> {
         self.is_unfinished().then(|| match self.retry_after {

@@ -2,25 +2,22 @@
 //!
 //! Only what the endpoint looks at is read. `null` is as good as absent.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt};
+use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use percent_encoding::{AsciiSet, utf8_percent_encode};
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
-};
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use crate::{
     encoding::{Gzip, accepts_gzip},
     gateway::Gateway,
-    json::string,
+    json::{Fields, string},
     request::Request,
 };
 
-/// A REST API hands a query over decoded. These have a meaning in a query and were encoded if they had
-/// none. Nothing else needs to be encoded again, so the query gets no longer than it was.
+/// A REST API hands a query over decoded. These have a meaning in a query and were encoded if they had none. Nothing
+/// else needs to be encoded again, so the query gets no longer than it was.
 const DELIMITERS: &AsciiSet = &AsciiSet::EMPTY.add(b'%').add(b'&').add(b'+').add(b'=');
 
 /// An event, whichever gateway sent it.
@@ -34,17 +31,21 @@ pub(super) struct Event<'a> {
     // Payload format 1.0.
     http_method: Option<String>,
     path: Option<String>,
-    query_string_parameters: Option<Parameters>,
-    multi_value_query_string_parameters: Option<Parameters>,
-    multi_value_headers: Option<Headers>,
+    #[serde(borrow)]
+    query_string_parameters: Option<Fields<'a>>,
+    #[serde(borrow)]
+    multi_value_query_string_parameters: Option<Fields<'a>>,
+    #[serde(borrow)]
+    multi_value_headers: Option<Fields<'a>>,
     // Both.
-    headers: Option<Headers>,
+    #[serde(borrow)]
+    headers: Option<Fields<'a>>,
     #[serde(borrow)]
     body: Option<&'a RawValue>,
     is_base64_encoded: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct RequestContext {
     /// An HTTP API has it.
     http: Option<Http>,
@@ -60,32 +61,31 @@ struct Http {
 impl Event<'_> {
     /// The request, and the gateway that sent it; `None` if the event is no HTTP request.
     pub(super) fn into_request(self) -> Option<(Gateway, Request)> {
-        let (http, elb) = self.request_context.map(|context| (context.http, context.elb)).unwrap_or_default();
+        let RequestContext { http, elb } = self.request_context.unwrap_or_default();
         let (gateway, method) = match (http, self.http_method) {
             (Some(http), _) => (Gateway::HttpApi, http.method),
             (None, Some(method)) if elb.is_some() => (Gateway::LoadBalancer, method),
             (None, Some(method)) => (Gateway::RestApi, method),
             (None, None) => return None,
         };
-        let parameters = self.multi_value_query_string_parameters.unwrap_or_default();
-        let parameters = parameters.or(self.query_string_parameters.unwrap_or_default());
+        let parameters = [self.multi_value_query_string_parameters, self.query_string_parameters];
         let (path, query) = match gateway {
             Gateway::HttpApi => (self.raw_path, self.raw_query_string.unwrap_or_default()),
-            Gateway::LoadBalancer => (self.path, parameters.join(|as_it_was| as_it_was.into())),
-            Gateway::RestApi => (self.path, parameters.join(|decoded| utf8_percent_encode(decoded, DELIMITERS).into())),
+            Gateway::LoadBalancer => (self.path, query(parameters, |as_it_was| as_it_was.into())),
+            Gateway::RestApi => (self.path, query(parameters, |text| utf8_percent_encode(text, DELIMITERS).into())),
         };
-        let headers = self.multi_value_headers.unwrap_or_default().or(self.headers.unwrap_or_default());
+        let header = |name| header([&self.multi_value_headers, &self.headers], name);
         let request = Request {
             method: method.parse().ok(),
             path: path.unwrap_or_default(),
             query,
-            gzip: match headers.accept_encoding {
+            api_key: header("x-api-key"),
+            if_none_match: header("if-none-match"),
+            gzip: match header("accept-encoding") {
                 _ if !gateway.passes_binary() => Gzip::Impossible,
                 Some(value) if accepts_gzip(&value) => Gzip::Accepted,
                 _ => Gzip::NotAccepted,
             },
-            api_key: headers.api_key,
-            if_none_match: headers.if_none_match,
             body: decode(self.body, self.is_base64_encoded),
             max_payload: gateway.max_payload(),
         };
@@ -93,104 +93,38 @@ impl Event<'_> {
     }
 }
 
-/// The body of an event; `None` if it is no string. What claims to be base64 and is not is taken as it
-/// stands: it is no JSON either, so it gets a 400.
+/// The first of these maps that has anything, as a query string. `encode` makes of a name or a value what it was there.
+fn query(maps: [Option<Fields<'_>>; 2], encode: fn(&str) -> Cow<'_, str>) -> String {
+    let Fields(fields) = maps.into_iter().flatten().find(|map| !map.0.is_empty()).unwrap_or_default();
+    let mut query = Vec::new();
+    for (name, raw) in fields {
+        query.extend(values(raw).iter().map(|value| format!("{}={}", encode(&name), encode(value))));
+    }
+    query.join("&")
+}
+
+/// A header, from the first of these maps that has it. Several lines of a header mean one with commas.
+fn header(maps: [&Option<Fields<'_>>; 2], name: &str) -> Option<String> {
+    maps.into_iter().flatten().find_map(|Fields(fields)| {
+        let (_, raw) = fields.iter().rfind(|(field, _)| field.eq_ignore_ascii_case(name))?;
+        values(raw).into_iter().reduce(|one, other| one + ", " + &other)
+    })
+}
+
+/// The value, or the values, of a name in the two kinds of maps.
+fn values(raw: &RawValue) -> Vec<String> {
+    if let Some(one) = string(raw) {
+        return vec![one.into_owned()];
+    }
+    let many: Vec<Option<String>> = serde_json::from_str(raw.get()).unwrap_or_default();
+    many.into_iter().flatten().collect()
+}
+
+/// The body of an event; `None` if it is no string. What claims to be base64 and is not is taken as it stands: it is
+/// no JSON either, so it gets a 400.
 fn decode(body: Option<&RawValue>, is_base64_encoded: Option<bool>) -> Option<Vec<u8>> {
     let Some(body) = body else { return Some(Vec::new()) };
     let body = string(body)?;
     let decoded = is_base64_encoded.unwrap_or(false).then(|| STANDARD.decode(&*body).ok()).flatten();
     Some(decoded.unwrap_or_else(|| body.into_owned().into_bytes()))
-}
-
-/// The headers that matter here.
-#[derive(Default)]
-struct Headers {
-    api_key: Option<String>,
-    accept_encoding: Option<String>,
-    if_none_match: Option<String>,
-}
-
-impl Headers {
-    /// These, and where one is missing, that of `others`.
-    fn or(self, others: Self) -> Self {
-        Self {
-            api_key: self.api_key.or(others.api_key),
-            accept_encoding: self.accept_encoding.or(others.accept_encoding),
-            if_none_match: self.if_none_match.or(others.if_none_match),
-        }
-    }
-}
-
-/// The parameters of a query string.
-#[derive(Default, Deserialize)]
-struct Parameters(BTreeMap<String, Option<Values>>);
-
-impl Parameters {
-    /// These, or `others` if there are none.
-    fn or(self, others: Self) -> Self {
-        if self.0.is_empty() { others } else { self }
-    }
-
-    /// The query string. `encode` makes of a name or a value what it was there.
-    fn join(self, encode: fn(&str) -> Cow<'_, str>) -> String {
-        let pairs = self.0.into_iter().flat_map(|(name, values)| {
-            let name = encode(&name).into_owned();
-            let values = values.into_iter().flat_map(Values::into_vec);
-            values.map(move |value| format!("{name}={}", encode(&value)))
-        });
-        pairs.collect::<Vec<_>>().join("&")
-    }
-}
-
-/// What a name has in the two kinds of maps.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Values {
-    One(String),
-    Many(Vec<Option<String>>),
-}
-
-impl Values {
-    fn into_vec(self) -> Vec<String> {
-        match self {
-            Self::One(value) => vec![value],
-            Self::Many(values) => values.into_iter().flatten().collect(),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Headers {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(HeadersVisitor)
-    }
-}
-
-/// Builds no map: an event has some twenty headers, and three of them matter.
-struct HeadersVisitor;
-
-impl<'de> Visitor<'de> for HeadersVisitor {
-    type Value = Headers;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of headers")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
-        let mut headers = Headers::default();
-        while let Some(name) = map.next_key::<String>()? {
-            let header = match &name {
-                name if name.eq_ignore_ascii_case("x-api-key") => &mut headers.api_key,
-                name if name.eq_ignore_ascii_case("accept-encoding") => &mut headers.accept_encoding,
-                name if name.eq_ignore_ascii_case("if-none-match") => &mut headers.if_none_match,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-            };
-            // Several lines of a header mean one with commas.
-            let lines = map.next_value::<Option<Values>>()?.map(Values::into_vec).unwrap_or_default();
-            *header = lines.into_iter().reduce(|one, other| one + ", " + &other);
-        }
-        Ok(headers)
-    }
 }

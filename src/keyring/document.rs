@@ -1,20 +1,15 @@
 //! The keyring document: read strictly, so that a typo can't make a key eternal or open other prefixes.
 //!
-//! All faults are reported at once, each with its entry. They never repeat a value, because the
-//! likeliest mistake of all is a key where its digest belongs. An unknown field's name is repeated only if
-//! it can't be a key either.
+//! All faults are reported at once, each with its entry. They never repeat a value, because the likeliest mistake of
+//! all is a key where its digest belongs. An unknown field's name is repeated only if it can't be a key either.
 
 use std::{borrow::Cow, collections::HashMap, fmt, time::SystemTime};
 
-use serde::{
-    Deserialize,
-    de::{MapAccess, Visitor},
-};
 use serde_json::value::RawValue;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    json::string,
+    json::{Fields, string},
     keyring::{Digest, Key, Keyring},
 };
 
@@ -41,8 +36,8 @@ impl fmt::Display for InvalidKeyring {
 }
 
 impl Keyring {
-    /// Reads a keyring document: `{"keys":[{"name","sha256","prefix"?,"expires"?}, …]}`, the
-    /// form that `keyring.schema.json` describes.
+    /// Reads a keyring document: `{"keys":[{"name","sha256","prefix"?,"expires"?}, …]}`, the form that
+    /// `keyring.schema.json` describes.
     ///
     /// # Errors
     /// Every fault, named with its entry, without any part of a key or digest.
@@ -52,12 +47,12 @@ impl Keyring {
 }
 
 fn parse(json: &[u8]) -> Result<HashMap<Digest, Key>, InvalidKeyring> {
-    let document: StrictObject<'_, 1> = serde_json::from_slice(json).map_err(|error| {
+    let document: Fields<'_> = serde_json::from_slice(json).map_err(|error| {
         let what = if error.is_data() { "it is not a JSON object" } else { "it is not valid JSON" };
         InvalidKeyring(vec![format!("{what} (line {}, column {})", error.line(), error.column())])
     })?;
     let mut faults = Vec::new();
-    let [entries] = document.named(["keys"], || "the document".into(), &mut faults);
+    let [entries] = named(document, ["keys"], "the document", &mut faults);
     let entries = match entries.map(|raw| serde_json::from_str::<Vec<&RawValue>>(raw.get())) {
         Some(Ok(entries)) => entries,
         Some(Err(_)) => {
@@ -87,12 +82,12 @@ fn parse(json: &[u8]) -> Result<HashMap<Digest, Key>, InvalidKeyring> {
 
 fn parse_entry<'a>(json: &'a str, index: usize, faults: &mut Vec<String>) -> Option<(Cow<'a, str>, Digest, Key)> {
     let known = faults.len();
-    let Ok(fields) = serde_json::from_str::<StrictObject<'_, 4>>(json) else {
+    let Ok(fields) = serde_json::from_str(json) else {
         faults.push(format!("keys[{index}] is not an object"));
         return None;
     };
     let [name, sha256, prefix, expires] =
-        fields.named(["name", "sha256", "prefix", "expires"], || format!("keys[{index}]"), faults);
+        named(fields, ["name", "sha256", "prefix", "expires"], &format!("keys[{index}]"), faults);
 
     let mut check = |ok: bool, fault: &str| {
         if !ok {
@@ -159,55 +154,25 @@ fn parse_moment(text: &str) -> Option<SystemTime> {
     is_usual.then(|| OffsetDateTime::parse(text, &Rfc3339).ok()).flatten().map(SystemTime::from)
 }
 
-/// The fields of an object in which `N` fields are allowed, as they are written.
-struct StrictObject<'a, const N: usize>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'a, const N: usize> StrictObject<'a, N> {
-    /// The values of the allowed fields. Any other field, and any given twice, is a fault.
-    fn named(self, allowed: [&str; N], at: impl Fn() -> String, faults: &mut Vec<String>) -> [Option<&'a RawValue>; N] {
-        let mut values = [None; N];
-        for (name, value) in self.0 {
-            let slot = allowed.iter().position(|allowed| *allowed == name).and_then(|index| values.get_mut(index));
-            let name = if is_harmless(&name) { format!(" {name}") } else { String::new() };
-            match slot {
-                Some(slot @ None) => *slot = Some(value),
-                Some(Some(_)) => faults.push(format!("{}:{name} is given twice", at())),
-                None => faults.push(format!("{}: unknown field{name}; expected {}", at(), one_of(&allowed))),
-            }
+/// The values of the allowed fields. Any other field, and any given twice, is a fault.
+fn named<'a, const N: usize>(
+    fields: Fields<'a>,
+    allowed: [&str; N],
+    at: &str,
+    faults: &mut Vec<String>,
+) -> [Option<&'a RawValue>; N] {
+    let mut values = [None; N];
+    for (name, value) in fields.0 {
+        let slot = allowed.iter().position(|allowed| *allowed == name).and_then(|index| values.get_mut(index));
+        // A word, and not a key in the wrong place.
+        let is_harmless = (1..=16).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        let name = if is_harmless { &format!(" {name}") } else { "" };
+        match slot {
+            Some(slot @ None) => *slot = Some(value),
+            Some(Some(_)) => faults.push(format!("{at}:{name} is given twice")),
+            None if N == 1 => faults.push(format!("{at}: unknown field{name}; expected {}", allowed.concat())),
+            None => faults.push(format!("{at}: unknown field{name}; expected one of {}", allowed.join(", "))),
         }
-        values
     }
-}
-
-fn one_of(names: &[&str]) -> String {
-    if names.len() == 1 { names.concat() } else { format!("one of {}", names.join(", ")) }
-}
-
-/// Whether a field's name is a word, and not a key in the wrong place.
-fn is_harmless(name: &str) -> bool {
-    name.len() <= 16 && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_')
-}
-
-impl<'de, const N: usize> Deserialize<'de> for StrictObject<'de, N> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(StrictObjectVisitor::<N>)
-    }
-}
-
-struct StrictObjectVisitor<const N: usize>;
-
-impl<'de, const N: usize> Visitor<'de> for StrictObjectVisitor<N> {
-    type Value = StrictObject<'de, N>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = Vec::with_capacity(N);
-        while let Some(field) = map.next_entry()? {
-            fields.push(field);
-        }
-        Ok(StrictObject(fields))
-    }
+    values
 }

@@ -1,18 +1,16 @@
 //! The keyring in force: where it comes from, and when it is read again.
 //!
-//! An inline document never changes. An object in S3 is read at start-up. A request that finds it
-//! older than [`KEYRING_FRESH`] has it read again, with `If-None-Match`, and waits for that. So where
-//! S3 answers in time, a revoked key stops working, and a new one starts, within a minute in every
-//! environment.
+//! An inline document never changes. An object in S3 is read at start-up. A request that finds it older than
+//! [`KEYRING_FRESH`] has it read again, with `If-None-Match`, and waits for that. So where S3 answers in time, a
+//! revoked key stops working, and a new one starts, within a minute in every environment.
 //!
-//! **A slow S3 does not slow polls.** The refresh is a task of its own, one at a time. Requests wait
-//! for it until [`KEYRING_PATIENCE`] after its start and no longer. Then they are judged by the last
-//! good keyring, which stays in force for [`KEYRING_GRACE`]. The task goes on while requests are
-//! answered. On classic Lambda nothing runs between invocations: there it goes on with the next one.
-//! Once the grace is over nobody gets in, and requests wait longer for what may let them in again.
+//! **A slow S3 does not slow polls.** The refresh is a task of its own, one at a time. Requests wait for it until
+//! [`KEYRING_PATIENCE`] after its start and no longer. Then they are judged by the last good keyring, which stays in
+//! force for [`KEYRING_GRACE`]. The task goes on while requests are answered. On classic Lambda nothing runs between
+//! invocations: there it goes on with the next one. Once the grace is over nobody gets in, and requests wait longer
+//! for what may let them in again.
 //!
-//! Ages are told by the wall clock: the monotonic one may stand still while Lambda has the
-//! environment frozen.
+//! Ages are told by the wall clock: the monotonic one may stand still while Lambda has the environment frozen.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -25,19 +23,19 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
+use crate::limits::{
+    ATTEMPT_TIMEOUT, KEYRING_ATTEMPT_TIMEOUT, KEYRING_FRESH, KEYRING_GRACE, KEYRING_PATIENCE, KEYRING_REPORT_INTERVAL,
+    KEYRING_RETRY, KEYRING_STALE_PATIENCE, MAX_KEYRING,
+};
+use crate::s3::{
+    S3,
+    bucket::Bucket,
+    failure::Failure,
+    object::{Fetched, Get, ReadStats},
+};
 use crate::{
     cause::chain,
     keyring::{Keyring, document::InvalidKeyring},
-    limits::{
-        ATTEMPT_TIMEOUT, KEYRING_ATTEMPT_TIMEOUT, KEYRING_FRESH, KEYRING_GRACE, KEYRING_PATIENCE,
-        KEYRING_REPORT_INTERVAL, KEYRING_RETRY, KEYRING_STALE_PATIENCE, MAX_KEYRING,
-    },
-    s3::{
-        S3,
-        bucket::Bucket,
-        failure::Failure,
-        object::{Fetched, Get, ReadStats},
-    },
 };
 
 /// Where the keyring is: in the setting itself, or in S3.
@@ -156,8 +154,8 @@ impl ObjectKeyring {
         if age(state.confirmed, now) < KEYRING_GRACE { Ok(Arc::clone(&state.keyring)) } else { Err(Stale) }
     }
 
-    /// Starts a refresh if it is time for one. If one is due or under way: what tells its end, and
-    /// until when a request waits for that.
+    /// Starts a refresh if it is time for one. If one is due or under way: what tells its end, and until when a
+    /// request waits for that.
     fn refresh_if_due(self: &Arc<Self>, now: SystemTime) -> Option<(watch::Receiver<()>, Instant)> {
         let mut state = self.state();
         if state.confirmed > now {

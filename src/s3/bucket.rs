@@ -1,7 +1,7 @@
 //! Where a bucket is: its address, and the name its requests are signed for.
 //!
-//! The SDK's own rules decide both, for buckets, access points, regions and partitions alike. They
-//! are asked once, at start-up, instead of for every request.
+//! The SDK's own rules decide both, for buckets, access points, regions and partitions alike. They are asked once, at
+//! start-up, instead of for every request.
 
 use aws_sdk_s3::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use futures_util::FutureExt;
@@ -31,11 +31,10 @@ pub(super) enum Access {
 }
 
 impl Bucket {
-    /// Where the bucket with this name or ARN is. `endpoint` is another S3 than Amazon's, addressed
-    /// path-style.
+    /// Where the bucket with this name or ARN is. `endpoint` is another S3 than Amazon's, addressed path-style.
     ///
-    /// `None`: there can't be such a bucket, or it is of a kind that is not read. Multi-region access
-    /// points need another kind of signature.
+    /// `None`: there can't be such a bucket, or it is of a kind that is not read. Multi-region access points need
+    /// another kind of signature.
     #[must_use]
     pub fn resolve(name: &str, region: &str, endpoint: Option<&str>) -> Option<Self> {
         let params = Params::builder()

@@ -1,11 +1,9 @@
 //! The checksum that S3 keeps with an object.
 
-use aws_smithy_checksums::{
-    ChecksumAlgorithm,
-    http::{
-        CRC_32_C_HEADER_NAME, CRC_32_HEADER_NAME, CRC_64_NVME_HEADER_NAME, HttpChecksum, SHA_1_HEADER_NAME,
-        SHA_256_HEADER_NAME,
-    },
+use aws_smithy_checksums::ChecksumAlgorithm;
+use aws_smithy_checksums::http::{
+    CRC_32_C_HEADER_NAME, CRC_32_HEADER_NAME, CRC_64_NVME_HEADER_NAME, HttpChecksum, SHA_1_HEADER_NAME,
+    SHA_256_HEADER_NAME,
 };
 use http::header::{HeaderMap, HeaderValue};
 
@@ -34,8 +32,8 @@ pub(super) struct Mismatch {
 }
 
 impl Checksum {
-    /// The checksum in the headers of S3's answer. `None` as well for an object that was uploaded in
-    /// parts: its checksum is made of the parts' checksums, and can't be verified here.
+    /// The checksum in the headers of S3's answer. `None` as well for an object that was uploaded in parts: its
+    /// checksum is made of the parts' checksums, and can't be verified here.
     pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {
         HEADERS.into_iter().find_map(|(header, algorithm)| {
             let expected = headers.get(header)?;

@@ -40,8 +40,8 @@ impl ErrorDocument {
     }
 }
 
-/// What is known of it: `S3 answered 403 AccessDenied: Access Denied, request id …, host id …`.
-/// AWS Support asks for the ids.
+/// What is known of it: `S3 answered 403 AccessDenied: Access Denied, request id …, host id …`. AWS Support asks for
+/// the ids.
 impl fmt::Display for ErrorDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, code, message, request_id, host_id } = self;

@@ -1,7 +1,7 @@
 //! What each answer of S3 means, and each way of not getting one.
 //!
-//! [`FailureKind::from_answer`] reads the answer. [`FailureKind::row`] is the table: what happened,
-//! whether another attempt is worth it, what the caller reads, what the operator should do.
+//! [`FailureKind::from_answer`] reads the answer. [`FailureKind::row`] is the table: what happened, whether another
+//! attempt is worth it, what the caller reads, what the operator should do.
 
 use std::error::Error as StdError;
 

@@ -1,16 +1,15 @@
 //! S3, read one whole object at a time: the client, its deadlines and attempts.
 //!
 //! **The SDK's `Client` is not used, because that is measured:** with it a warm poll takes 1.74 times the
-//! instructions and 1.9 times the CPU time, for what it does anew around each request (endpoint rules,
-//! identity cache, interceptors, retry tokens). The SDK says where a bucket is (`s3/bucket.rs`) and signs
-//! (`s3/request.rs`), and a test, the oracle, holds each request to what its `Client` sends. Its time-outs
-//! and retries also end where the body begins. Here a deadline covers the request *and* the body: a body that stalls, is cut off or arrives damaged
-//! is a failed attempt like any other. Every request is a read, so every one may be repeated. What
-//! each failure means is in the table of `s3/failure.rs`. How long everything may take is in
-//! [`limits`](crate::limits).
+//! instructions and 1.9 times the CPU time, for what it does anew around each request (endpoint rules, identity
+//! cache, interceptors, retry tokens). The SDK says where a bucket is (`s3/bucket.rs`) and signs (`s3/request.rs`),
+//! and a test, the oracle, holds each request to what its `Client` sends. Its time-outs and retries also end where
+//! the body begins. Here a deadline covers the request *and* the body: a body that stalls, is cut off or arrives
+//! damaged is a failed attempt like any other. Every request is a read, so every one may be repeated. What each
+//! failure means is in the table of `s3/failure.rs`. How long everything may take is in [`limits`](crate::limits).
 //!
-//! Directory buckets (S3 Express One Zone) are read in sessions (`s3/session.rs`), of which other
-//! buckets know nothing.
+//! Directory buckets (S3 Express One Zone) are read in sessions (`s3/session.rs`), of which other buckets know
+//! nothing.
 
 pub(crate) mod bucket;
 mod checksum;
@@ -53,8 +52,7 @@ use crate::{
     },
 };
 
-/// S3, as this function reads it. Cheap to clone; all clones share one connection pool and one
-/// TLS session cache.
+/// S3, as this function reads it. Cheap to clone; all clones share one connection pool and one TLS session cache.
 #[derive(Clone)]
 pub struct S3 {
     http: Client<Connector, Empty<Bytes>>,
@@ -70,9 +68,9 @@ pub type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream
 type Opened = (response::Parts, Incoming);
 
 impl S3 {
-    /// A client that trusts `roots`, opens connections, TCP and TLS, within [`CONNECT_TIMEOUT`], and
-    /// keeps up to `max_idle` idle ones to each host: one for each request that may be under way at a
-    /// time. Nothing is connected yet.
+    /// A client that trusts `roots`, opens connections, TCP and TLS, within [`CONNECT_TIMEOUT`], and keeps up to
+    /// `max_idle` idle ones to each host: one for each request that may be under way at a time. Nothing is connected
+    /// yet.
     ///
     /// # Errors
     /// TLS can't be set up.

@@ -25,8 +25,7 @@ pub(crate) struct Get<'a> {
     pub(crate) max_bytes: u64,
     /// What a large object needs a permit of before its body is read.
     pub(crate) large_files: Option<&'a LargeFiles>,
-    /// What one attempt may take, from the request to the last byte of the body, without the wait for a
-    /// permit.
+    /// What one attempt may take, from the request to the last byte of the body, without the wait for a permit.
     pub(crate) attempt_timeout: Duration,
 }
 
@@ -84,14 +83,14 @@ fn expiry_date(expiration: &str) -> Option<&str> {
     Some(expiration.split_once("expiry-date=\"")?.1.split_once('"')?.0)
 }
 
-/// What a read took so far. It is filled in as things happen, so that it is there even when the
-/// request's time runs out in between.
+/// What a read took so far. It is filled in as things happen, so that it is there even when the request's time runs
+/// out in between.
 #[derive(Default)]
 pub(crate) struct ReadStats {
     /// Attempts begun.
     pub(crate) attempts: u32,
-    /// Time that S3 took: in the attempts, without waiting for a permit, and between them. Time in which
-    /// S3's answer waited for our CPU is in it.
+    /// Time that S3 took: in the attempts, without waiting for a permit, and between them. Time in which S3's answer
+    /// waited for our CPU is in it.
     pub(crate) time: Duration,
     /// Time that a large file waited for a permit and for a core.
     pub(crate) waited: Duration,

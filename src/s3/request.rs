@@ -3,13 +3,11 @@
 use std::time::SystemTime;
 
 use aws_sdk_s3::config::Credentials;
-use aws_sigv4::{
-    http_request::{
-        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
-        UriPathNormalizationMode, sign,
-    },
-    sign::v4::SigningParams,
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
+    sign,
 };
+use aws_sigv4::sign::v4::SigningParams;
 use http::{
     Request,
     header::{self, HeaderName, HeaderValue},
@@ -23,8 +21,8 @@ use crate::s3::bucket::{Access, Bucket};
 const CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode");
 const SESSION_MODE: HeaderName = HeaderName::from_static("x-amz-create-session-mode");
 
-/// The request for an object; with an `etag`, for another version than that one. For a directory
-/// bucket the credentials are a session's.
+/// The request for an object; with an `etag`, for another version than that one. For a directory bucket the
+/// credentials are a session's.
 pub(super) fn for_object(
     bucket: &Bucket,
     key: &str,

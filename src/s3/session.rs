@@ -1,12 +1,11 @@
-//! The sessions that directory buckets (S3 Express One Zone) want: credentials of five minutes, for
-//! one bucket, which the role's own credentials are exchanged for.
+//! The sessions that directory buckets (S3 Express One Zone) want: credentials of five minutes, for one bucket, which
+//! the role's own credentials are exchanged for.
 //!
-//! All requests for a bucket share one. In its last minute one request makes the next, while the others
-//! go on with the old one; if that fails, so does this request, and another tries again after
-//! [`SESSION_RETRY`]. Where there is no session, the requests wait for the one that makes it.
+//! All requests for a bucket share one. In its last minute one request makes the next, while the others go on with
+//! the old one; if that fails, so does this request, and another tries again after [`SESSION_RETRY`]. Where there is
+//! no session, the requests wait for the one that makes it.
 //!
-//! Ages are told by the wall clock: the monotonic one may stand still while Lambda has the
-//! environment frozen.
+//! Ages are told by the wall clock: the monotonic one may stand still while Lambda has the environment frozen.
 
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 

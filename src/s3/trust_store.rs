@@ -7,8 +7,8 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 
-/// Amazon's root authorities. S3's certificates are issued under no other. `amazon-roots.md` says
-/// where they come from. Parsing a system's whole store would take 0.5 ms of CPU at start-up.
+/// Amazon's root authorities. S3's certificates are issued under no other. `amazon-roots.md` says where they come
+/// from. Parsing a system's whole store would take 0.5 ms of CPU at start-up.
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 
 /// Root certificates.

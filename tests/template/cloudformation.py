@@ -19,8 +19,6 @@ from samtranslator.yaml_helper import yaml_parse
 
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
-FUNCTIONS = ["StatusFunction", "ManagedFunction"]
-
 PSEUDO = {
     "AWS::AccountId": "123456789012",
     "AWS::Partition": "aws",
@@ -48,23 +46,12 @@ def source():
     return yaml_parse(TEMPLATE.read_text())
 
 
-def written(function):
-    """The properties of a function as written, merged with the globals as SAM does."""
-    template = source()
-    properties = template["Globals"]["Function"]
-    for name, value in template["Resources"][function]["Properties"].items():
-        both = isinstance(value, dict) and name in properties
-        properties[name] = properties[name] | value if both else value
-    return properties
-
-
 @cache
 def transformed(rollout="Canary10Percent5Minutes"):
     """The transform's output; of the parameters, it depends on Rollout alone."""
     template = source()
-    for function in FUNCTIONS:
-        # `sam package` puts the uploaded artifact here.
-        template["Resources"][function]["Properties"]["CodeUri"] = "s3://artifacts/job-status.zip"
+    # `sam package` puts the uploaded artifact here.
+    template["Resources"]["StatusFunction"]["Properties"]["CodeUri"] = "s3://artifacts/job-status.zip"
     return transform(template, {"Rollout": rollout}, NoManagedPolicies())
 
 

@@ -6,7 +6,6 @@ KEYRING = '{"keys":[]}'
 KMS_KEY = "arn:aws:kms:us-east-1:123456789012:key/0e9f0c6e-55b5-4d0e-8b0f-2f1c4d0e8b0f"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:on-call"
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/2f1c4d0e-8b0f-4d0e-8b0f-0e9f0c6e55b5"
-CAPACITY_PROVIDER = "arn:aws:lambda:us-east-1:123456789012:capacity-provider:polls"
 
 NEW_BUCKET = {"ApiKeys": KEYRING}
 EXISTING_BUCKET = {
@@ -15,8 +14,6 @@ EXISTING_BUCKET = {
     "ApiKeysObject": "s3://acme-config/job-status/keyring.json",
     "KmsKeyArn": KMS_KEY,
 }
-
-NEW_DIRECTORY_BUCKET = NEW_BUCKET | {"DirectoryBucketZone": "use1-az4"}
 EXISTING_DIRECTORY_BUCKET = {
     "ExistingBucket": "acme-jobs--use1-az4--x-s3",
     "ApiKeysObject": "s3://acme-config--use1-az4--x-s3/job-status/keyring.json",
@@ -25,6 +22,6 @@ EXISTING_DIRECTORY_BUCKET = {
 
 EVERY_WAY = pytest.mark.parametrize(
     "parameters",
-    [NEW_BUCKET, EXISTING_BUCKET, NEW_DIRECTORY_BUCKET, EXISTING_DIRECTORY_BUCKET],
-    ids=["new bucket", "existing bucket", "new directory bucket", "existing directory bucket"],
+    [NEW_BUCKET, EXISTING_BUCKET, EXISTING_DIRECTORY_BUCKET],
+    ids=["new bucket", "existing bucket", "existing directory bucket"],
 )

@@ -2,11 +2,12 @@
 
 import json
 import re
-import tomllib
 
 import pytest
-from cloudformation import FUNCTIONS, TEMPLATE, Stack, source, written
+from cloudformation import TEMPLATE, Stack, source
 from deployments import EVERY_WAY, EXISTING_BUCKET, NEW_BUCKET
+
+WRITTEN = source()["Resources"]["StatusFunction"]
 
 
 @pytest.mark.parametrize(
@@ -59,22 +60,15 @@ def test_concurrency_can_be_reserved():
 
 
 def test_sam_builds_the_binary_with_cargo_lambda():
-    metadata = source()["Resources"]["StatusFunction"]["Metadata"]
+    metadata = WRITTEN["Metadata"]
     assert (metadata["BuildMethod"], metadata["BuildProperties"]) == ("rust-cargolambda", {"Binary": "job-status"})
-    # Once for both functions, which it does only where nothing of this differs.
-    assert source()["Resources"]["ManagedFunction"]["Metadata"] == metadata
 
 
 def test_sam_local_can_set_what_the_sample_environment_sets():
     # `sam local --env-vars` drops, without a word, what the template does not name; credentials it takes elsewhere.
     sample = json.loads((TEMPLATE.parent / "events" / "env.json").read_text())["Parameters"]
-    named = written("StatusFunction")["Environment"]["Variables"]
+    named = WRITTEN["Properties"]["Environment"]["Variables"]
     assert sample.keys() - named.keys() <= {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-
-
-def test_sam_local_need_not_be_told_which_of_the_two_functions():
-    config = tomllib.loads((TEMPLATE.parent / "samconfig.toml").read_text())
-    assert config["local"]["local_invoke"]["parameters"]["function_logical_id"] == "StatusFunction"
 
 
 def test_both_logs_are_kept_as_long_as_asked():
@@ -114,26 +108,22 @@ def test_every_rollout_is_watched_but_all_at_once(rollout):
 def test_a_changed_parameter_of_the_function_publishes_a_version():
     # Callers reach the alias: what only changes the unpublished function never reaches them. SAM publishes on changes
     # of the template; a parameter's value must be in the version's description. ReservedConcurrency is no part of a
-    # version; ApiKeys and CapacityProviderArn are too long to be in it, and Rollout is no part of the function.
-    beside = {"StatusFunction": "ReservedConcurrency", "ManagedFunction": "CapacityProviderArn"}
-    for function in FUNCTIONS:
-        in_description = parameters_in(written(function)["VersionDescription"])
-        assert parameters_in(written(function)) - in_description == {beside[function], "ApiKeys", "Rollout"}
+    # version; ApiKeys is too long to be in it, and Rollout is no part of the function.
+    properties = WRITTEN["Properties"]
+    in_description = parameters_in(properties["VersionDescription"])
+    assert parameters_in(properties) - in_description == {"ReservedConcurrency", "ApiKeys", "Rollout"}
 
     before, after = (Stack(**NEW_BUCKET, MemorySize=memory) for memory in (256, 512))
     (old,), (new,) = (stack.of_type("AWS::Lambda::Version").values() for stack in (before, after))
     assert old["Description"] != new["Description"]
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_versions_description_never_outgrows_lambdas_limit(function):
+def test_a_versions_description_never_outgrows_lambdas_limit():
     parameters = source()["Parameters"]
-    text = written(function)["VersionDescription"]["Fn::Sub"]
+    text = WRITTEN["Properties"]["VersionDescription"]["Fn::Sub"]
 
     def longest(found):
         parameter = parameters[found[1]]
-        if found[1] == "DirectoryBucketZone":
-            return ""  # it is empty or ExistingBucket is, which may be longer
         values = parameter.get("AllowedValues") or [parameter.get("MaxValue") or "x" * parameter["MaxLength"]]
         return max(map(str, values), key=len)
 

@@ -5,13 +5,11 @@ import re
 import pytest
 from cloudformation import Stack, source
 from deployments import (
-    CAPACITY_PROVIDER,
     CERTIFICATE,
     EXISTING_BUCKET,
     EXISTING_DIRECTORY_BUCKET,
     KEYRING,
     NEW_BUCKET,
-    NEW_DIRECTORY_BUCKET,
 )
 
 TEMPLATE = source()
@@ -51,20 +49,12 @@ def test_each_parameter_is_in_exactly_one_group():
             ["", "acme-jobs", "acme.jobs", "acme-jobs--use1-az4--x-s3"],
             ["Acme", "s3://acme", "arn:aws:s3:::acme", "a", "acme/jobs"],
         ),
-        ("DirectoryBucketZone", ["", "use1-az4", "usgw1-az1"], ["us-east-1a", "us-east-1", "use1", "USE1-AZ4"]),
         ("JobsPrefix", ["", "jobs/", "a/b/"], ["jobs", "/jobs/", "jobs//", "jo bs/", "*/"]),
         (
             "KmsKeyArn",
             ["", "arn:aws-cn:kms:cn-north-1:123456789012:key/a1-b2"],
             ["alias/jobs", "arn:aws:kms:us-east-1:123456789012:alias/jobs", "*"],
         ),
-        (
-            "CapacityProviderArn",
-            ["", CAPACITY_PROVIDER, "arn:aws-us-gov:lambda:us-gov-west-1:123456789012:capacity-provider:a_b"],
-            ["polls", "arn:aws:lambda:us-east-1:123456789012:function:polls", f"{CAPACITY_PROVIDER}:1"],
-        ),
-        ("EnvironmentMemorySize", ["2048", "32768"], ["256", "2049", "65536"]),
-        ("MaxConcurrencyPerEnvironment", ["1", "1600"], ["0", "1601"]),
         ("ReservedConcurrency", ["", "0", "100"], ["-1", "1.5", "many"]),
         ("Revision", ["1", "2025-11-30", "v1.2_3"], ["", "two words", "12345678901234567"]),
         (
@@ -84,7 +74,7 @@ def test_a_pattern_accepts_what_is_meant_and_nothing_else(name, good, bad):
 
 
 def test_the_rules_accept_every_way_to_deploy():
-    for parameters in (NEW_BUCKET, EXISTING_BUCKET, NEW_DIRECTORY_BUCKET, EXISTING_DIRECTORY_BUCKET):
+    for parameters in (NEW_BUCKET, EXISTING_BUCKET, EXISTING_DIRECTORY_BUCKET):
         assert Stack(**parameters).refusals() == []
     assert (
         Stack(**NEW_BUCKET, DomainName="api.example.com", CertificateArn=CERTIFICATE, BasePath="jobs").refusals() == []
@@ -97,8 +87,6 @@ def test_the_rules_accept_every_way_to_deploy():
         ({}, "exactly one of ApiKeys and ApiKeysObject"),
         ({"ApiKeys": KEYRING, "ApiKeysObject": "s3://acme/keyring.json"}, "exactly one of ApiKeys and ApiKeysObject"),
         ({"ApiKeys": KEYRING, "JobsPrefix": ""}, "needs a JobsPrefix"),
-        ({"ApiKeys": KEYRING, "JobsPrefix": "", "DirectoryBucketZone": "use1-az4"}, "needs a JobsPrefix"),
-        (NEW_DIRECTORY_BUCKET | {"ExistingBucket": "acme-jobs"}, "at most one of ExistingBucket and Directory"),
         ({"ApiKeys": KEYRING, "DomainName": "api.example.com"}, "go together"),
         ({"ApiKeys": KEYRING, "CertificateArn": CERTIFICATE}, "go together"),
         ({"ApiKeys": KEYRING, "BasePath": "jobs"}, "go together"),

@@ -8,7 +8,6 @@ from deployments import (
     EXISTING_DIRECTORY_BUCKET,
     KMS_KEY,
     NEW_BUCKET,
-    NEW_DIRECTORY_BUCKET,
 )
 
 
@@ -33,9 +32,9 @@ def test_the_role_may_also_read_the_keyring_object_and_decrypt_with_the_customer
     ]
 
 
-def test_the_role_may_only_make_sessions_to_read_the_created_directory_bucket():
-    assert statements(Stack(**NEW_DIRECTORY_BUCKET)) == [
-        sessions("ReadStatusFilesInSessions", "<JobsDirectoryBucket>"),
+def test_the_role_may_only_make_sessions_to_read_a_directory_bucket():
+    assert statements(Stack(**NEW_BUCKET, ExistingBucket="acme-jobs--use1-az4--x-s3")) == [
+        sessions("ReadStatusFilesInSessions", "acme-jobs--use1-az4--x-s3"),
         allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], "<FunctionLog.Arn>"),
         allow("WriteTraces", ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"),
     ]

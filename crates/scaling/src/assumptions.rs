@@ -14,9 +14,6 @@ pub type Tiers = &'static [(f64, f64)];
 /// CPU of a warm poll, ms of a full core, where each waits 15 ms for S3 and nothing happens
 /// meanwhile (`docs/performance.md`).
 pub const WARM_CPU_MS: f64 = 0.37;
-/// The same with 64 polls at once in an environment, which find its caches warm
-/// (`docs/performance.md`).
-pub const BUSY_CPU_MS: f64 = 0.11;
 /// CPU from process start to the first response, ms of a full core (`docs/performance.md`).
 pub const COLD_CPU_MS: f64 = 2.8;
 /// The same of the plain Python and boto3 handler (`docs/performance.md`).
@@ -59,13 +56,6 @@ pub const MEMORY_OF_ONE_VCPU_MB: f64 = 1_769.0;
 pub const GATEWAY_RATE: f64 = 10_000.0;
 /// GETs a second that one partition of a bucket serves (S3, optimizing performance).
 pub const S3_PARTITION_GETS: f64 = 5_500.0;
-/// Instances that a capacity provider starts with, one in each of three zones (Managed Instances, scaling).
-pub const MANAGED_INSTANCES_MIN: f64 = 3.0;
-/// Calls at once in an environment for each vCPU, Rust's default (Managed Instances, Rust).
-pub const MANAGED_CONCURRENCY_DEFAULT: f64 = 8.0;
-/// The same, as high as Amazon advises for calls that use little CPU (Managed Instances, scaling);
-/// `MaxConcurrencyPerEnvironment`, whose default is 8.
-pub const MANAGED_CONCURRENCY: f64 = 64.0;
 /// A load balancer's capacity unit (LCU): new connections a second (ELB pricing).
 pub const LCU_CONNECTIONS: f64 = 25.0;
 /// And gigabytes an hour to and from Lambda targets (ELB pricing).
@@ -83,20 +73,11 @@ pub const CLOUDFRONT: f64 = 1.00;
 pub const LOAD_BALANCER_HOUR: f64 = 0.0225;
 /// Load balancer, a capacity unit for an hour (ELB pricing).
 pub const LCU_HOUR: f64 = 0.008;
-/// Lambda, a million requests, managed instances included (Lambda pricing).
+/// Lambda, a million requests (Lambda pricing).
 pub const LAMBDA_REQUESTS: f64 = 0.20;
 /// Lambda on arm64, a GB-second (Lambda pricing).
 pub const LAMBDA_GB_SECONDS: Tiers =
     &[(7.5e9, 0.000_013_333_4), (18.75e9, 0.000_012_000_1), (f64::INFINITY, 0.000_010_666_7)];
-/// A `c8g.large`, 2 vCPU and 4 GiB, on demand, an hour (EC2 pricing).
-pub const INSTANCE_HOUR: f64 = 0.079_75;
-/// Lambda's fee on top of the instance's on-demand price (Lambda pricing, managed instances).
-pub const MANAGED_FEE: f64 = 0.15;
-/// An interface endpoint in one zone, an hour: the instances' way to CloudWatch Logs. The way to
-/// S3, a gateway endpoint, is free (PrivateLink pricing).
-pub const ENDPOINT_HOUR: f64 = 0.01;
-/// Through that endpoint, a gigabyte (PrivateLink pricing).
-pub const ENDPOINT_GIGABYTE: f64 = 0.01;
 /// S3 Standard, a million GETs (S3 pricing).
 pub const S3_GETS: f64 = 0.40;
 /// S3 Standard, a million PUTs (S3 pricing).
@@ -144,10 +125,6 @@ pub const ANSWER_BYTES: f64 = 1_000.0;
 /// Calls a connection to the load balancer carries: one, as callers wait between polls. Those
 /// that keep it open make the bytes count instead.
 pub const POLLS_PER_CONNECTION: f64 = 1.0;
-/// vCPUs of a `c8g.large` that environments get; the rest is left to Lambda's agent.
-pub const MANAGED_VCPUS: f64 = 1.0;
-/// Part of CPU and calls at once that is used: Lambda keeps room for twice the traffic.
-pub const MANAGED_UTILISATION: f64 = 0.5;
 /// KMS requests that bucket keys leave (S3 user guide: "up to 99 percent" fewer).
 pub const KMS_WITH_BUCKET_KEYS: f64 = 0.01;
 /// First byte from S3 Express One Zone, ms ("single-digit milliseconds").

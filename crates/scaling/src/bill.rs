@@ -7,18 +7,17 @@ use pages::Table;
 use crate::{
     assumptions::{
         self, ACCESS_LOG_BYTES, ACCESS_LOGS, ALARM_METRIC, ALARM_METRICS, ANSWER_BYTES, DASHBOARD, DATA_OUT,
-        INSTANCE_HOUR, KMS_REQUESTS, KMS_WITH_BUCKET_KEYS, LAMBDA_GB_SECONDS, LAMBDA_LOGS, LAMBDA_REQUESTS,
-        LCU_CONNECTIONS, LCU_HOUR, LOG_METRICS, MANAGED_CONCURRENCY, MANAGED_CONCURRENCY_DEFAULT, MANAGED_FEE,
-        MEMORY_MB, METRIC, MONTH_S, OUTCOMES, POLLS_PER_CONNECTION, REQUEST_LOG_BYTES, S3_GETS, TRACED, TRACES, Tiers,
+        KMS_REQUESTS, KMS_WITH_BUCKET_KEYS, LAMBDA_GB_SECONDS, LAMBDA_LOGS, LAMBDA_REQUESTS, LCU_CONNECTIONS, LCU_HOUR,
+        LOG_METRICS, MEMORY_MB, METRIC, MONTH_S, OUTCOMES, POLLS_PER_CONNECTION, REQUEST_LOG_BYTES, S3_GETS, TRACED,
+        TRACES, Tiers,
     },
     chart::{Axis, Corner, Line, decades, draw, labelled, points},
-    cost::{Bill, Compute, Door, Setup, billed_ms, break_even, gigabyte_seconds, instance_rate},
+    cost::{Bill, Door, Setup, billed_ms, break_even, gigabyte_seconds},
     numbers::{dollars, number, rate_name},
 };
 
 const HTTP_API: Setup = Setup::behind(Door::HttpApi);
 const LOAD_BALANCER: Setup = Setup::behind(Door::LoadBalancer);
-const LOAD_BALANCER_MANAGED: Setup = Setup { compute: Compute::Managed, ..LOAD_BALANCER };
 const DOORS: [(&str, Setup); 5] = [
     ("HTTP API", HTTP_API),
     ("REST API", Setup::behind(Door::RestApi)),
@@ -98,33 +97,19 @@ pub fn doors() -> Table {
         let million = Bill::monthly(setup, 1e6 / MONTH_S);
         let standing = Bill::monthly(setup, 0.0).total();
         let door = million.door - standing;
-        let parts = [door, million.requests, million.compute, million.s3, million.logs, million.data_out];
+        let parts = [door, million.requests, million.time, million.s3, million.logs, million.data_out];
         let cells = parts.into_iter().map(|part| format!("{part:.3}"));
         table.row(name, cells.chain([dollars(parts.iter().sum()), number(standing)]));
     }
     table
 }
 
-/// What a load balancer and managed instances cost for a million polls.
+/// What a load balancer costs for a million polls.
 pub fn arithmetic() -> Table {
     let units = 1e6 / POLLS_PER_CONNECTION / LCU_CONNECTIONS / 3600.0;
     let connections = format!("1 M connections ÷ {LCU_CONNECTIONS} a second = {units:.2} LCU-hours × {LCU_HOUR}");
-    let managed = |concurrency, which| {
-        let (rate, price) = (instance_rate(concurrency, false), INSTANCE_HOUR * (1.0 + MANAGED_FEE));
-        let hours = 1e6 / rate / 3600.0;
-        let arithmetic =
-            format!("1 M ÷ {} a second = {hours:.3} hours × {INSTANCE_HOUR} × {}", number(rate), 1.0 + MANAGED_FEE);
-        (format!("Lambda, time, managed, {concurrency} calls at once ({which})"), arithmetic, hours * price)
-    };
     let mut table = Table::new(["One million polls", "Arithmetic", "$"]);
-    rows(
-        &mut table,
-        [
-            ("Load balancer".into(), connections, units * LCU_HOUR),
-            managed(MANAGED_CONCURRENCY_DEFAULT, "default"),
-            managed(MANAGED_CONCURRENCY, "advised at most"),
-        ],
-    );
+    rows(&mut table, [("Load balancer".into(), connections, units * LCU_HOUR)]);
     table
 }
 
@@ -167,10 +152,9 @@ fn rows(table: &mut Table, items: impl IntoIterator<Item = Item>) {
 
 /// What a million polls cost at several rates.
 pub fn rates() -> Table {
-    let setups = || DOORS.into_iter().chain([("Load balancer, managed", LOAD_BALANCER_MANAGED)]);
-    let mut table = Table::new(["Polls a second", "a month"].into_iter().chain(setups().map(|(name, _)| name)));
+    let mut table = Table::new(["Polls a second", "a month"].into_iter().chain(DOORS.map(|(name, _)| name)));
     for rate in [1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0] {
-        let prices = setups().map(|(_, setup)| dollars(Bill::per_million(setup, rate)));
+        let prices = DOORS.map(|(_, setup)| dollars(Bill::per_million(setup, rate)));
         table.row(rate_name(rate), [number(rate * MONTH_S)].into_iter().chain(prices));
     }
     table
@@ -179,15 +163,9 @@ pub fn rates() -> Table {
 /// Where one way becomes cheaper than another.
 pub fn break_evens() -> Table {
     let mut table = Table::new(["Instead of", "cheaper is", "from polls a second", "or a month"]);
-    for (instead_of, cheaper, from, to) in [
-        ("HTTP API", "a load balancer", HTTP_API, LOAD_BALANCER),
-        ("classic Lambda", "managed instances", LOAD_BALANCER, LOAD_BALANCER_MANAGED),
-        ("both", "both", HTTP_API, LOAD_BALANCER_MANAGED),
-    ] {
-        let rate = break_even(from, to);
-        let cells = [rate, rate.map(|rate| rate * MONTH_S)].map(|value| value.map_or("never".into(), number));
-        table.row(instead_of, [cheaper.into()].into_iter().chain(cells));
-    }
+    let rate = break_even(HTTP_API, LOAD_BALANCER);
+    let cells = [rate, rate.map(|rate| rate * MONTH_S)].map(|value| value.map_or("never".into(), number));
+    table.row("HTTP API", ["a load balancer".into()].into_iter().chain(cells));
     table
 }
 
@@ -197,11 +175,10 @@ pub fn cheaper() -> Table {
     let head = rates.map(|rate| format!("$ a month at {} a second", number(rate)));
     let mut table = Table::new(["", &head[0], &head[1], &head[2]]);
     for (step, setup) in [
-        ("as deployed: HTTP API, classic, X-Ray", Setup { tracing: true, ..HTTP_API }),
+        ("as deployed: HTTP API, X-Ray", Setup { tracing: true, ..HTTP_API }),
         ("with `Tracing=PassThrough`", HTTP_API),
         ("and a load balancer", LOAD_BALANCER),
-        ("and managed instances", LOAD_BALANCER_MANAGED),
-        ("and S3 Express One Zone, as a bucket name", Setup { express: true, ..LOAD_BALANCER_MANAGED }),
+        ("and S3 Express One Zone, as a bucket name", Setup { express: true, ..LOAD_BALANCER }),
     ] {
         table.row(step, rates.map(|rate| number(Bill::monthly(setup, rate).total())));
     }
@@ -211,9 +188,8 @@ pub fn cheaper() -> Table {
 /// What a million polls cost, as lines.
 pub fn draw_cost(file: &Path) {
     let rates = points(0.1, 1e5);
-    let setups = DOORS.into_iter().chain([("Load balancer, managed instances", LOAD_BALANCER_MANAGED)]);
     let lines: Vec<_> =
-        setups.map(|(name, setup)| Line::of(name, &rates, |rate| Bill::per_million(setup, rate)).below(60.0)).collect();
+        DOORS.into_iter().map(|(name, setup)| Line::of(name, &rates, |rate| Bill::per_million(setup, rate)).below(60.0)).collect();
     let x = Axis { name: "polls a second", range: decades(0.1, 1e5), label: number };
     let labels = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0];
     let y = Axis { name: "$ for a million polls", range: labelled(0.5, 60.0, &labels), label: number };

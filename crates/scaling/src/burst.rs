@@ -8,7 +8,7 @@ use pages::Table;
 
 use crate::{
     assumptions::{
-        BURST_CALLERS, BURST_SPREAD_MS, BUSY_CPU_MS, CALLER_JITTER, CALLER_WAITS_S, COLD_CPU_MS, CONNECT_MS,
+        BURST_CALLERS, BURST_SPREAD_MS, CALLER_JITTER, CALLER_WAITS_S, COLD_CPU_MS, CONNECT_MS,
         FRONT_DOOR_MS, LAMBDA_CONCURRENCY, NEW_ACCOUNT_CONCURRENCY, PLATFORM_MS, PLATFORM_P99, PYTHON_COLD_CPU_MS,
         PYTHON_WARM_CPU_MS, S3_FIRST_BYTE_MS, S3_P99, WARM_CPU_MS,
     },
@@ -26,8 +26,6 @@ struct Fleet {
     warm: usize,
     /// Most environments there can be.
     most: usize,
-    /// Calls at once in one environment.
-    at_once: usize,
     /// From process start to the first call, without S3: an init has a full core.
     init: f64,
     /// Reads from S3 before the first call.
@@ -36,23 +34,19 @@ struct Fleet {
     call: f64,
 }
 
-fn fleets() -> [Fleet; 6] {
-    let classic = Fleet {
-        name: "classic, cold",
+fn fleets() -> [Fleet; 4] {
+    let cold = Fleet {
+        name: "cold",
         warm: 0,
         most: LAMBDA_CONCURRENCY as usize,
-        at_once: 1,
         init: COLD_CPU_MS,
         init_reads: 1, // the probe
         call: WARM_CPU_MS / cpu_share(),
     };
     let python_call = PYTHON_WARM_CPU_MS / cpu_share();
-    let python = Fleet { name: "Python, cold", init: PYTHON_COLD_CPU_MS, init_reads: 0, call: python_call, ..classic };
-    let managed =
-        Fleet { name: "managed, 3 × 64 at once", warm: 3, most: 3, at_once: 64, call: BUSY_CPU_MS, ..classic };
-    let wide = Fleet { name: "managed, 3 × 400 at once", at_once: 400, ..managed };
-    let new_account = Fleet { name: "classic, cold, quota of 10", most: NEW_ACCOUNT_CONCURRENCY as usize, ..classic };
-    [Fleet { name: "classic, warm", warm: BURST_CALLERS, ..classic }, wide, classic, python, managed, new_account]
+    let python = Fleet { name: "Python, cold", init: PYTHON_COLD_CPU_MS, init_reads: 0, call: python_call, ..cold };
+    let new_account = Fleet { name: "cold, quota of 10", most: NEW_ACCOUNT_CONCURRENCY as usize, ..cold };
+    [Fleet { name: "warm", warm: BURST_CALLERS, ..cold }, cold, python, new_account]
 }
 
 /// What became of the callers.
@@ -82,20 +76,20 @@ enum Event {
     Call { began: u64, refusals: usize },
 }
 
-#[derive(Default)]
 struct Environment {
-    calls: usize,
-    cpu_free: u64,
+    busy: bool,
+    /// When it can take its first call.
+    ready: u64,
 }
 
 /// The burst, on each kind of fleet.
-pub fn bursts() -> [Outcome; 6] {
+pub fn bursts() -> [Outcome; 4] {
     fleets().map(|fleet| run(&fleet))
 }
 
 fn run(fleet: &Fleet) -> Outcome {
     let mut random = Rng::with_seed(SEED);
-    let mut environments: Vec<Environment> = (0..fleet.warm).map(|_| Environment::default()).collect();
+    let mut environments: Vec<Environment> = (0..fleet.warm).map(|_| Environment { busy: false, ready: 0 }).collect();
     let mut events: BinaryHeap<_> = (0..BURST_CALLERS)
         .map(|_| micros(random.f64() * BURST_SPREAD_MS))
         .map(|began| Reverse((began, Event::Call { began, refusals: 0 })))
@@ -105,21 +99,19 @@ fn run(fleet: &Fleet) -> Outcome {
     while let Some(Reverse((now, event))) = events.pop() {
         let (began, refusals) = match event {
             Event::Done { environment } => {
-                environments[environment].calls -= 1;
+                environments[environment].busy = false;
                 continue;
             }
             Event::Call { began, refusals } => (began, refusals),
         };
-        let least_busy = (0..environments.len()).min_by_key(|&index| environments[index].calls);
-        let free = least_busy.filter(|&index| environments[index].calls < fleet.at_once);
-        let index = if let Some(index) = free {
+        let index = if let Some(index) = environments.iter().position(|environment| !environment.busy) {
             index
         } else if environments.len() < fleet.most {
             outcome.started += 1;
             let platform = spread(&mut random, PLATFORM_MS, PLATFORM_P99);
             let probes: f64 = (0..fleet.init_reads).map(|_| s3(&mut random)).sum();
             let ready = now + micros(platform + fleet.init + CONNECT_MS + probes);
-            environments.push(Environment { calls: 0, cpu_free: ready });
+            environments.push(Environment { busy: false, ready });
             environments.len() - 1
         } else {
             outcome.refused += 1;
@@ -130,9 +122,8 @@ fn run(fleet: &Fleet) -> Outcome {
             continue;
         };
         let environment = &mut environments[index];
-        environment.calls += 1;
-        environment.cpu_free = environment.cpu_free.max(now) + micros(fleet.call);
-        let done = environment.cpu_free + micros(s3(&mut random));
+        environment.busy = true;
+        let done = environment.ready.max(now) + micros(fleet.call) + micros(s3(&mut random));
         events.push(Reverse((done, Event::Done { environment: index })));
         outcome.latencies.push((done - began) as f64 / 1e3 + FRONT_DOOR_MS);
     }

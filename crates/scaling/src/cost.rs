@@ -1,12 +1,10 @@
 //! What polls cost in a month, part by part.
 
 use crate::assumptions::{
-    ACCESS_LOG_BYTES, ACCESS_LOGS, ANSWER_BYTES, BUSY_CPU_MS, CLOUDFRONT, DATA_OUT, ENDPOINT_GIGABYTE, ENDPOINT_HOUR,
-    EXPRESS_FIRST_BYTE_MS, EXPRESS_GETS, EXPRESS_READ, HTTP_API, INSTANCE_HOUR, LAMBDA_GB_SECONDS, LAMBDA_LOGS,
-    LAMBDA_REQUESTS, LCU_CONNECTIONS, LCU_GIGABYTES, LCU_HOUR, LOAD_BALANCER_HOUR, MANAGED_CONCURRENCY, MANAGED_FEE,
-    MANAGED_INSTANCES_MIN, MANAGED_UTILISATION, MANAGED_VCPUS, MEMORY_MB, MEMORY_OF_ONE_VCPU_MB, MONTH_S,
-    POLLS_PER_CONNECTION, REQUEST_BYTES, REQUEST_LOG_BYTES, REST_API, S3_FIRST_BYTE_MS, S3_GETS, TRACED, TRACES, Tiers,
-    WARM_CPU_MS,
+    ACCESS_LOG_BYTES, ACCESS_LOGS, ANSWER_BYTES, CLOUDFRONT, DATA_OUT, EXPRESS_FIRST_BYTE_MS, EXPRESS_GETS,
+    EXPRESS_READ, HTTP_API, LAMBDA_GB_SECONDS, LAMBDA_LOGS, LAMBDA_REQUESTS, LCU_CONNECTIONS, LCU_GIGABYTES, LCU_HOUR,
+    LOAD_BALANCER_HOUR, MEMORY_MB, MEMORY_OF_ONE_VCPU_MB, MONTH_S, POLLS_PER_CONNECTION, REQUEST_BYTES,
+    REQUEST_LOG_BYTES, REST_API, S3_FIRST_BYTE_MS, S3_GETS, TRACED, TRACES, Tiers, WARM_CPU_MS,
 };
 
 /// What callers connect to.
@@ -24,22 +22,11 @@ pub enum Door {
     LoadBalancer,
 }
 
-/// What the function runs on.
-#[derive(Clone, Copy)]
-pub enum Compute {
-    /// Lambda, one call at a time in an environment, paid by the time it takes.
-    Classic,
-    /// Lambda Managed Instances, many calls at a time, paid by the hour.
-    Managed,
-}
-
 /// A way to run the endpoint.
 #[derive(Clone, Copy)]
 pub struct Setup {
     /// The front door.
     pub door: Door,
-    /// What the function runs on.
-    pub compute: Compute,
     /// X-Ray, with its default sampling.
     pub tracing: bool,
     /// Status files in S3 Express One Zone.
@@ -49,7 +36,7 @@ pub struct Setup {
 impl Setup {
     /// The template's defaults behind some front door, without X-Ray.
     pub const fn behind(door: Door) -> Self {
-        Self { door, compute: Compute::Classic, tracing: false, express: false }
+        Self { door, tracing: false, express: false }
     }
 }
 
@@ -59,8 +46,8 @@ pub struct Bill {
     pub door: f64,
     /// Lambda's charge for requests.
     pub requests: f64,
-    /// Lambda's charge for time, or instances and what they need.
-    pub compute: f64,
+    /// Lambda's charge for time.
+    pub time: f64,
     /// GETs.
     pub s3: f64,
     /// Both logs.
@@ -76,7 +63,6 @@ impl Bill {
     pub fn monthly(setup: Setup, rate: f64) -> Self {
         let millions = rate * MONTH_S / 1e6;
         let gigabytes = |bytes| millions * 1e6 * bytes / 1e9;
-        let request_log = gigabytes(REQUEST_LOG_BYTES);
         let has_access_log = matches!(setup.door, Door::HttpApi | Door::RestApi);
         let access_log = if has_access_log { gigabytes(ACCESS_LOG_BYTES) } else { 0.0 };
         Self {
@@ -88,19 +74,13 @@ impl Bill {
                 Door::LoadBalancer => hourly(LOAD_BALANCER_HOUR + LCU_HOUR * capacity_units(rate)),
             },
             requests: millions * LAMBDA_REQUESTS,
-            compute: match setup.compute {
-                Compute::Classic => tiered(gigabyte_seconds(millions * 1e6, setup.express), LAMBDA_GB_SECONDS),
-                Compute::Managed => {
-                    let instances = instances(rate, setup.express) * INSTANCE_HOUR * (1.0 + MANAGED_FEE);
-                    hourly(instances + MANAGED_INSTANCES_MIN * ENDPOINT_HOUR) + request_log * ENDPOINT_GIGABYTE
-                }
-            },
+            time: tiered(gigabyte_seconds(millions * 1e6, setup.express), LAMBDA_GB_SECONDS),
             s3: if setup.express {
                 millions * EXPRESS_GETS + gigabytes(ANSWER_BYTES) * EXPRESS_READ
             } else {
                 millions * S3_GETS
             },
-            logs: tiered(request_log, LAMBDA_LOGS) + access_log * ACCESS_LOGS,
+            logs: tiered(gigabytes(REQUEST_LOG_BYTES), LAMBDA_LOGS) + access_log * ACCESS_LOGS,
             traces: if setup.tracing { traced(millions, rate) * TRACES } else { 0.0 },
             data_out: tiered(gigabytes(ANSWER_BYTES), DATA_OUT),
         }
@@ -108,7 +88,7 @@ impl Bill {
 
     /// All of it.
     pub fn total(&self) -> f64 {
-        self.door + self.requests + self.compute + self.s3 + self.logs + self.traces + self.data_out
+        self.door + self.requests + self.time + self.s3 + self.logs + self.traces + self.data_out
     }
 
     /// Dollars for each million polls of a month of `rate` polls a second.
@@ -133,32 +113,19 @@ fn first_byte_ms(express: bool) -> f64 {
     if express { EXPRESS_FIRST_BYTE_MS } else { S3_FIRST_BYTE_MS }
 }
 
-/// Wall time of a warm poll on classic Lambda, ms.
-pub fn classic_ms(express: bool) -> f64 {
+/// Wall time of a warm poll, ms.
+pub fn warm_ms(express: bool) -> f64 {
     first_byte_ms(express) + WARM_CPU_MS / cpu_share()
 }
 
-/// What classic Lambda bills for it, whole ms.
+/// What Lambda bills for it, whole ms.
 pub fn billed_ms(express: bool) -> f64 {
-    classic_ms(express).ceil()
+    warm_ms(express).ceil()
 }
 
 /// The time billed for so many polls, times the function's memory.
 pub fn gigabyte_seconds(polls: f64, express: bool) -> f64 {
     polls * billed_ms(express) / 1e3 * MEMORY_MB / 1024.0
-}
-
-/// Polls a second that a managed instance takes with so many calls at once for each vCPU:
-/// calls at once or CPU, whichever is used up first.
-pub fn instance_rate(concurrency: f64, express: bool) -> f64 {
-    let by_calls = concurrency / ((first_byte_ms(express) + BUSY_CPU_MS) / 1e3);
-    let by_cpu = 1e3 / BUSY_CPU_MS;
-    MANAGED_VCPUS * MANAGED_UTILISATION * by_calls.min(by_cpu)
-}
-
-/// Managed instances for so many polls a second.
-pub fn instances(rate: f64, express: bool) -> f64 {
-    (rate / instance_rate(MANAGED_CONCURRENCY, express)).ceil().max(MANAGED_INSTANCES_MIN)
 }
 
 /// Load balancer capacity units for so many polls a second: the dimension that needs most.

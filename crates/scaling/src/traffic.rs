@@ -11,7 +11,7 @@ use crate::{
         REQUESTS_PER_CONCURRENCY, S3_PARTITION_GETS, THROTTLE_RATE,
     },
     chart::{Axis, Corner, Line, decades, draw, points},
-    cost::{capacity_units, classic_ms, instances},
+    cost::{capacity_units, warm_ms},
     numbers::{number, rate_name},
 };
 
@@ -19,7 +19,7 @@ const RATES: [f64; 9] = [10.0 / 86_400.0, 1.0, 10.0, 100.0, 500.0, 1_000.0, 5_50
 
 /// Environments that are busy, by Little's law.
 fn busy(rate: f64) -> f64 {
-    rate * classic_ms(false) / 1e3
+    rate * warm_ms(false) / 1e3
 }
 
 /// The concurrency quota that so many polls a second need: for those under way, or for Lambda's
@@ -43,7 +43,6 @@ pub fn needs() -> Table {
         "Seconds to get there",
         "S3 partitions",
         "LCUs",
-        "Managed instances",
     ]);
     for rate in RATES {
         // The first ten seconds' share is there at once.
@@ -55,7 +54,6 @@ pub fn needs() -> Table {
             seconds,
             partitions(rate),
             capacity_units(rate),
-            instances(rate, false),
         ];
         table.row(rate_name(rate), needs.map(number));
     }
@@ -97,7 +95,6 @@ pub fn draw_needs(file: &Path) {
     let lines = [
         Line::of("Lambda quota", &rates, quota),
         Line::of("environments busy", &rates, |rate| busy(rate).max(1.0)),
-        Line::of("managed instances", &rates, |rate| instances(rate, false)),
         Line::of("S3 partitions", &rates, partitions),
     ];
     let x = Axis { name: "polls a second", range: decades(1.0, 1e5), label: number };

@@ -79,6 +79,7 @@ impl Endpoint {
     /// # Errors
     /// There is no keyring to judge requests by.
     pub async fn start_over(s3: S3, settings: Settings, clock: SharedTimeSource) -> Result<Self, BoxError> {
+        settings.warn();
         let keyring = LiveKeyring::load(settings.api_keys, &s3, clock.now()).await?;
         let identity = Identity::default();
         info!(
@@ -130,6 +131,7 @@ impl Endpoint {
             bytes: None,
             stalled: None,
             invalid_hints: 0,
+            repaired: 0,
         };
         let mut read = ReadStats::default();
         let budget = self.budget(invocation.deadline);
@@ -184,7 +186,7 @@ impl Endpoint {
             retry_after: file.progress.retry_after(age, stalled),
         };
         line.stalled = freshness.stalled;
-        line.invalid_hints = file.progress.invalid_hints;
+        (line.invalid_hints, line.repaired) = (file.progress.invalid_hints, file.repaired);
         if request.is_get() && request.if_none_match.as_deref().is_some_and(|header| freshness.is_known_to(header)) {
             return Ok(Reply::not_modified(file.progress.state, freshness));
         }
@@ -209,7 +211,7 @@ impl Endpoint {
 
     /// What a request may take. A deadline that has passed already is none: emulators send such.
     fn budget(&self, deadline: SystemTime) -> Duration {
-        let left = deadline.duration_since(self.clock.now());
+        let left = deadline.duration_since(self.clock.now()).ok().filter(|left| !left.is_zero());
         left.map_or(REQUEST_BUDGET, |left| REQUEST_BUDGET.min(left.saturating_sub(DEADLINE_RESERVE)))
     }
 }

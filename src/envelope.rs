@@ -8,8 +8,6 @@ use std::{
     time::Duration,
 };
 
-use serde_json::json;
-
 use crate::request::Payload;
 
 /// What identifies the execution environment in every envelope.
@@ -35,8 +33,7 @@ impl Default for Identity {
 pub(crate) fn head(payload: &Payload) -> String {
     format!(
         r#"{{"endpoint":"/v1/toolkit/job/status","code":200,"id":{},"job_id":"{}","response":"#,
-        json!(payload.id),
-        payload.job_id
+        payload.id, payload.job_id
     )
 }
 

@@ -48,14 +48,17 @@ pub use cause::chain;
 pub use encoding::{Body, Gzip, accepts_gzip, encode};
 pub use endpoint::{Endpoint, ROUTES};
 pub use gateway::{Answer, Gateway};
-pub use keyring::Keyring;
-pub use keyring::document::InvalidKeyring;
+pub use keyring::{Keyring, document::InvalidKeyring};
 pub use reply::Reply;
 pub use request::{Invocation, JobId, Request};
-pub use s3::bucket::Bucket;
-pub use s3::failure::FailureKind;
-pub use s3::{Connector, S3};
+pub use s3::{
+    Connector, S3,
+    bucket::{Addressing, Bucket},
+    failure::FailureKind,
+};
 pub use serve::serve;
-pub use settings::Settings;
-pub use settings::variables::{SetBy, VARIABLES};
+pub use settings::{
+    Settings,
+    variables::{SetBy, VARIABLES},
+};
 pub use status_file::{Progress, State, StatusFile};

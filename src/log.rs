@@ -122,6 +122,8 @@ pub(crate) struct RequestLine<'a> {
     pub(crate) stalled: Option<u64>,
     /// Hints of the worker that are no number of seconds, and so are ignored.
     pub(crate) invalid_hints: u8,
+    /// Numbers in the status file that JSON has not, and that were replaced by `null`.
+    pub(crate) repaired: usize,
 }
 
 impl RequestLine<'_> {
@@ -146,6 +148,7 @@ impl RequestLine<'_> {
                     bytes = self.bytes,
                     stalled = self.stalled,
                     invalid_hints = (self.invalid_hints > 0).then_some(self.invalid_hints),
+                    repaired = (self.repaired > 0).then_some(self.repaired),
                     cold = self.cold,
                     kind = cause.map(|cause| cause.kind),
                     error = cause.map(|cause| chain(&*cause.error)),

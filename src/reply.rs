@@ -241,13 +241,14 @@ impl From<Stale> for Reply {
 /// 500.
 impl From<Malformed> for Reply {
     fn from(error: Malformed) -> Self {
-        let message = match error {
-            Malformed::Empty => "the status file is empty",
-            Malformed::NotUtf8(_) => "the status file is not UTF-8",
-            Malformed::NotAnObject(_) => "the status file is not a JSON object",
+        let (message, hint) = match error {
+            Malformed::Empty => ("the status file is empty", None),
+            Malformed::NotUtf8(_, hint) => ("the status file is not UTF-8", hint),
+            Malformed::NotAnObject(_, hint) => ("the status file is not a JSON object", hint),
         };
-        let hint =
-            "a worker wrote a status file that is not one JSON object in UTF-8: look at the object and at its writer";
+        let hint = hint.unwrap_or(
+            "a worker wrote a status file that is not one JSON object in UTF-8: look at the object and at its writer",
+        );
         Self::failed(message, Cause { kind: "malformed_status_file", error: error.into(), hint })
     }
 }

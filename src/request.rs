@@ -9,6 +9,7 @@ use std::{borrow::Cow, fmt, time::SystemTime};
 use http::Method;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
+use serde_json::{json, value::RawValue};
 use uuid::Uuid;
 
 use crate::{
@@ -79,8 +80,8 @@ impl fmt::Display for JobId {
 pub(crate) struct Payload {
     /// The job asked about.
     pub(crate) job_id: JobId,
-    /// The caller's own reference, echoed in the envelope.
-    pub(crate) id: Option<String>,
+    /// The caller's own reference, repeated in the envelope: JSON, a string, a number or null.
+    pub(crate) id: String,
 }
 
 /// Why a body or a query string is invalid, in the caller's words.
@@ -101,8 +102,12 @@ pub(crate) enum BadPayload {
         .0.line(), .0.column()
     )]
     NotJson(serde_json::Error),
+    #[error("The request body is empty: GET takes job_id from the query string, POST from a JSON body")]
+    EmptyWithQuery,
     #[error("The request body is not a JSON object: send one such as {{\"job_id\":\"<uuid>\"}}")]
     NotAnObject,
+    #[error("The request body is a string that contains JSON: send the object itself, not encoded twice")]
+    EncodedTwice,
     #[error(
         "The request body has trailing data after the JSON object (line {}, column {}): send one object alone",
         .0.line(), .0.column()
@@ -113,15 +118,15 @@ pub(crate) enum BadPayload {
     #[error("job_id is given more than once: send it once")]
     JobIdRepeated,
     #[error("job_id is not a string: send the UUID of a job as a string")]
-    JobIdNotAString,
+    JobIdNotScalar,
     #[error("job_id is not UTF-8: send the UUID of a job")]
     JobIdNotUtf8,
     #[error("job_id is not a UUID: send it in the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")]
     JobIdNotAUuid,
     #[error("id is given more than once: send it once or not at all")]
     IdRepeated,
-    #[error("id is not a string: send a string, null, or nothing")]
-    IdNotAString,
+    #[error("id is not a string or a number: send one of these, null, or nothing")]
+    IdNotScalar,
     #[error("id is not UTF-8: send percent-encoded UTF-8 or nothing")]
     IdNotUtf8,
 }
@@ -132,7 +137,11 @@ impl Payload {
         if request.is_get() {
             Self::from_query(&request.query)
         } else {
-            Self::from_body(request.body.as_deref().ok_or(BadPayload::NotAString)?)
+            let body = request.body.as_deref().ok_or(BadPayload::NotAString)?;
+            match Self::from_body(body) {
+                Err(BadPayload::Empty) if Self::from_query(&request.query).is_ok() => Err(BadPayload::EmptyWithQuery),
+                payload => payload,
+            }
         }
     }
 
@@ -147,15 +156,16 @@ impl Payload {
         let text = std::str::from_utf8(body).map_err(|_| BadPayload::NotUtf8)?;
         let mut json = serde_json::Deserializer::from_str(text);
         let Fields(fields) = Fields::deserialize(&mut json)
-            .map_err(|error| if error.is_data() { BadPayload::NotAnObject } else { BadPayload::NotJson(error) })?;
+            .map_err(|error| if error.is_data() { not_an_object(text) } else { BadPayload::NotJson(error) })?;
         json.end().map_err(BadPayload::TrailingData)?;
 
         let job_id = once(&fields, "job_id", BadPayload::JobIdRepeated)?.ok_or(BadPayload::NoJobId)?;
-        let job_id = string(job_id).ok_or(BadPayload::JobIdNotAString)?;
+        let job_id = string(job_id).ok_or(BadPayload::JobIdNotScalar)?;
         let job_id = JobId::parse(&job_id).ok_or(BadPayload::JobIdNotAUuid)?;
-        let id = once(&fields, "id", BadPayload::IdRepeated)?.filter(|raw| raw.get() != "null");
-        let id = id.map(|raw| string(raw).ok_or(BadPayload::IdNotAString)).transpose()?;
-        Ok(Self { job_id, id: id.map(Cow::into_owned) })
+        let id = once(&fields, "id", BadPayload::IdRepeated)?.map_or("null", RawValue::get);
+        let is_scalar =
+            id == "null" || id.starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit());
+        if is_scalar { Ok(Self { job_id, id: id.to_owned() }) } else { Err(BadPayload::IdNotScalar) }
     }
 
     /// Reads a query string of at most [`MAX_QUERY`] bytes: `job_id=<uuid>&id=<reference>`, as forms encode it.
@@ -172,8 +182,15 @@ impl Payload {
         let job_id = JobId::parse(&job_id).ok_or(BadPayload::JobIdNotAUuid)?;
         let id = once(&fields, "id", BadPayload::IdRepeated)?;
         let id = id.map(|value| decoded(value).ok_or(BadPayload::IdNotUtf8)).transpose()?;
-        Ok(Self { job_id, id })
+        Ok(Self { job_id, id: json!(id).to_string() })
     }
+}
+
+/// Some tools encode a body twice.
+fn not_an_object(text: &str) -> BadPayload {
+    let inner: Option<String> = serde_json::from_str(text).ok();
+    let is_json = inner.is_some_and(|inner| serde_json::from_str::<Fields<'_>>(&inner).is_ok());
+    if is_json { BadPayload::EncodedTwice } else { BadPayload::NotAnObject }
 }
 
 /// The value of a field, if there is one; `repeated` if there are several.

@@ -9,16 +9,19 @@ pub(crate) mod variables;
 
 use std::{fmt, num::NonZero, time::Duration};
 
-use tracing::level_filters::LevelFilter;
+use tracing::{level_filters::LevelFilter, warn};
 
 use crate::settings::variables::{
-    API_KEYS, CONCURRENCY, ENDPOINT, INITIALIZATION, JOBS_BUCKET, JOBS_PREFIX, LOG_LEVEL, MEMORY, REGION,
-    STALLED_AFTER, TRUST_STORE, Variable,
+    API_KEYS, CHECKSUMS, CONCURRENCY, DUAL_STACK, ENDPOINT, FIPS, INITIALIZATION, JOBS_BUCKET, JOBS_PREFIX, LOG_LEVEL,
+    MEMORY, REGION, STALLED_AFTER, TRUST_STORE, Variable,
 };
 use crate::{
     keyring::{Keyring, live::Source},
     limits::DEFAULT_MEMORY,
-    s3::{bucket::Bucket, trust_store::TrustStore},
+    s3::{
+        bucket::{Addressing, Bucket},
+        trust_store::TrustStore,
+    },
 };
 
 /// What an operator sets.
@@ -67,8 +70,13 @@ impl Settings {
     pub fn from_variables(value_of: impl Fn(&str) -> Option<String>) -> Result<Self, InvalidSettings> {
         let mut reader = Reader { value_of, faults: Vec::new() };
         let region = reader.required(&REGION, "a region such as eu-central-1", parse_region);
-        let endpoint = reader.optional(&ENDPOINT, parse_endpoint);
-        let bucket = |name: &str| parse_bucket(name, &region, endpoint.as_deref());
+        let addressing = Addressing {
+            endpoint: reader.optional(&ENDPOINT, parse_endpoint),
+            fips: reader.optional(&FIPS, parse_bool).unwrap_or_default(),
+            dual_stack: reader.optional(&DUAL_STACK, parse_bool).unwrap_or_default(),
+            no_checksums: reader.optional(&CHECKSUMS, parse_no_checksums).unwrap_or_default(),
+        };
+        let bucket = |name: &str| parse_bucket(name, &region, &addressing);
         let settings = Self {
             jobs_bucket: reader.required(&JOBS_BUCKET, "the bucket of the status files", bucket),
             jobs_prefix: reader.optional(&JOBS_PREFIX, parse_prefix).unwrap_or_default(),
@@ -82,6 +90,19 @@ impl Settings {
         };
         let _ = reader.optional(&INITIALIZATION, refuse_snap_start);
         if reader.faults.is_empty() { Ok(settings) } else { Err(InvalidSettings(reader.faults)) }
+    }
+
+    /// Logs what is allowed, but rarely meant.
+    pub(crate) fn warn(&self) {
+        let left_out = &self.trust_store.left_out;
+        if !left_out.is_empty() {
+            let numbers = left_out.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            warn!(event = "certificates_left_out", numbers, "AWS_CA_BUNDLE has certificates that cannot be used");
+        }
+        if !self.jobs_prefix.is_empty() && !self.jobs_prefix.ends_with('/') {
+            let example = format!("{}<job_id>.json", self.jobs_prefix);
+            warn!(event = "prefix_without_slash", example, "JOBS_PREFIX does not end in a slash: is that meant?");
+        }
     }
 }
 
@@ -116,14 +137,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 }
 
-fn parse_bucket(name: &str, region: &str, endpoint: Option<&str>) -> Result<Bucket, String> {
+fn parse_bucket(name: &str, region: &str, addressing: &Addressing) -> Result<Bucket, String> {
     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:/".contains(&byte)) {
         return Err("is not a bucket's name".into());
     }
     if region.is_empty() {
         return Ok(Bucket::default()); // that is a fault of its own
     }
-    Bucket::resolve(name, region, endpoint)
+    Bucket::resolve(name, region, addressing)
         .ok_or_else(|| "is not a bucket or access point that can be read (no multi-region access point)".into())
 }
 
@@ -141,7 +162,7 @@ fn parse_stalled_after(value: &str) -> Result<Duration, String> {
 }
 
 fn parse_api_keys(value: &str, bucket: impl Fn(&str) -> Result<Bucket, String>) -> Result<Source, String> {
-    match value.strip_prefix("s3://") {
+    match value.trim_start_matches('\u{feff}').strip_prefix("s3://") {
         Some(location) => match location.split_once('/') {
             Some((name, key)) if !key.is_empty() => Ok(Source::Object { bucket: bucket(name)?, key: key.into() }),
             _ => Err("is not of the form s3://bucket/key".into()),
@@ -165,6 +186,18 @@ fn parse_endpoint(value: &str) -> Result<String, String> {
     }
     // The SDK's rules put the bucket's name right behind it.
     Ok(format!("{}/", value.trim_end_matches('/')))
+}
+
+fn parse_bool(value: &str) -> Result<bool, String> {
+    value.to_ascii_lowercase().parse().map_err(|_| "is neither true nor false".into())
+}
+
+fn parse_no_checksums(value: &str) -> Result<bool, String> {
+    match value.to_ascii_lowercase().as_str() {
+        "when_required" => Ok(true),
+        "when_supported" => Ok(false),
+        _ => Err("is neither when_required nor when_supported".into()),
+    }
 }
 
 fn parse_trust_store(path: &str) -> Result<TrustStore, String> {

@@ -3,17 +3,20 @@
 //! It is only *checked*: it must be one well-formed JSON object in UTF-8. What it says at the top about its progress
 //! is noted on the way. Nothing is rebuilt, so numbers keep their digits, members their order and duplicates, escapes
 //! their spelling. The check skips values without building them and without recursion, so neither size nor depth of
-//! nesting can hurt.
+//! nesting can hurt. Only where a file is not JSON, numbers of Python's that JSON has not are replaced by `null`.
+
+mod foreign;
+mod repair;
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::json::string;
 use crate::limits::{
     MAX_SAID_SECONDS, RETRY_AFTER_SECONDS, SAID_RETRY_AFTER_SECONDS, STALLED_HEARTBEATS, STALLED_RETRY_AFTER_SECONDS,
 };
+use crate::{json::string, status_file::repair::repair};
 
 /// A checked status file.
 pub struct StatusFile {
@@ -22,6 +25,8 @@ pub struct StatusFile {
     pub text: String,
     /// What it says about its progress.
     pub progress: Progress,
+    /// How many numbers that JSON has not, such as `NaN`, were replaced by `null`.
+    pub repaired: usize,
 }
 
 /// What a worker says about its job's progress, at the top of the status file. Of a member that is there more than
@@ -61,12 +66,12 @@ pub enum Malformed {
     /// It has no bytes, or nothing but white space.
     #[error("it is empty")]
     Empty,
-    /// Some bytes are not UTF-8.
+    /// Some bytes are not UTF-8. What they look like is said as a hint.
     #[error("it is not UTF-8")]
-    NotUtf8(#[source] std::str::Utf8Error),
-    /// It is cut off, malformed, another kind of value, or followed by more.
+    NotUtf8(#[source] std::str::Utf8Error, Option<&'static str>),
+    /// It is cut off, malformed, another kind of value, or followed by more. What it looks like is said as a hint.
     #[error("it is not one JSON object")]
-    NotAnObject(#[source] serde_json::Error),
+    NotAnObject(#[source] serde_json::Error, Option<&'static str>),
 }
 
 impl StatusFile {
@@ -75,15 +80,27 @@ impl StatusFile {
     /// # Errors
     /// What is wrong with them, without the content.
     pub fn check(bytes: Vec<u8>) -> Result<Self, Malformed> {
-        let mut text = String::from_utf8(bytes).map_err(|error| Malformed::NotUtf8(error.utf8_error()))?;
+        let mut text = String::from_utf8(bytes)
+            .map_err(|error| Malformed::NotUtf8(error.utf8_error(), foreign::hint(error.as_bytes())))?;
         if text.starts_with('\u{feff}') {
             text.remove(0);
         }
         if text.trim_ascii().is_empty() {
             return Err(Malformed::Empty);
         }
-        let progress = progress(&text).map_err(Malformed::NotAnObject)?;
-        Ok(Self { text, progress })
+        match progress(&text) {
+            Ok(progress) => Ok(Self { text, progress, repaired: 0 }),
+            Err(error) => {
+                Self::repaired(&text).ok_or_else(|| Malformed::NotAnObject(error, foreign::hint(text.as_bytes())))
+            }
+        }
+    }
+
+    /// The file with `null` for what Python writes and JSON has not; `None` if it is malformed in another way too.
+    fn repaired(text: &str) -> Option<Self> {
+        let (text, repaired) = repair(text);
+        let progress = progress(&text).ok().filter(|_| repaired > 0)?;
+        Some(Self { text, progress, repaired })
     }
 }
 

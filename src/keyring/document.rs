@@ -47,6 +47,7 @@ impl Keyring {
 }
 
 fn parse(json: &[u8]) -> Result<HashMap<Digest, Key>, InvalidKeyring> {
+    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json); // a byte order mark
     let document: Fields<'_> = serde_json::from_slice(json).map_err(|error| {
         let what = if error.is_data() { "it is not a JSON object" } else { "it is not valid JSON" };
         InvalidKeyring(vec![format!("{what} (line {}, column {})", error.line(), error.column())])
@@ -165,7 +166,8 @@ fn named<'a, const N: usize>(
     for (name, value) in fields.0 {
         let slot = allowed.iter().position(|allowed| *allowed == name).and_then(|index| values.get_mut(index));
         // A word, and not a key in the wrong place.
-        let is_harmless = (1..=16).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+        let is_harmless =
+            (1..=16).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
         let name = if is_harmless { &format!(" {name}") } else { "" };
         match slot {
             Some(slot @ None) => *slot = Some(value),

@@ -18,6 +18,21 @@ pub struct Bucket {
     pub(super) region: String,
     pub(super) service: String,
     pub(super) access: Access,
+    /// Whether its objects are asked for with their checksums.
+    pub(super) checksums: bool,
+}
+
+/// How S3 is addressed, where it is not Amazon's usual way.
+#[derive(Clone, Debug, Default)]
+pub struct Addressing {
+    /// The URL of another S3 than Amazon's, addressed path-style.
+    pub endpoint: Option<String>,
+    /// Whether by FIPS endpoints.
+    pub fips: bool,
+    /// Whether by endpoints for IPv4 and IPv6.
+    pub dual_stack: bool,
+    /// Whether without asking for checksums, which some other servers refuse.
+    pub no_checksums: bool,
 }
 
 /// Whose credentials its objects are read with.
@@ -31,17 +46,19 @@ pub(super) enum Access {
 }
 
 impl Bucket {
-    /// Where the bucket with this name or ARN is. `endpoint` is another S3 than Amazon's, addressed path-style.
+    /// Where the bucket with this name or ARN is.
     ///
     /// `None`: there can't be such a bucket, or it is of a kind that is not read. Multi-region access points need
     /// another kind of signature.
     #[must_use]
-    pub fn resolve(name: &str, region: &str, endpoint: Option<&str>) -> Option<Self> {
+    pub fn resolve(name: &str, region: &str, addressing: &Addressing) -> Option<Self> {
         let params = Params::builder()
             .bucket(name)
             .region(region)
-            .set_endpoint(endpoint.map(Into::into))
-            .force_path_style(endpoint.is_some())
+            .set_endpoint(addressing.endpoint.clone())
+            .force_path_style(addressing.endpoint.is_some())
+            .use_fips(addressing.fips)
+            .use_dual_stack(addressing.dual_stack)
             .build()
             .ok()?;
         let endpoint = DefaultResolver::new().resolve_endpoint(&params).now_or_never()?.ok()?;
@@ -56,6 +73,7 @@ impl Bucket {
             region: property("signingRegion")?,
             service: property("signingName")?,
             access,
+            checksums: !addressing.no_checksums,
         })
     }
 

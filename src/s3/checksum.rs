@@ -35,6 +35,9 @@ impl Checksum {
     /// The checksum in the headers of S3's answer. `None` as well for an object that was uploaded in parts: its
     /// checksum is made of the parts' checksums, and can't be verified here.
     pub(super) fn from_headers(headers: &HeaderMap) -> Option<Self> {
+        if headers.get("x-amz-checksum-type").is_some_and(|kind| kind.as_bytes().eq_ignore_ascii_case(b"COMPOSITE")) {
+            return None;
+        }
         HEADERS.into_iter().find_map(|(header, algorithm)| {
             let expected = headers.get(header)?;
             let is_of_parts = expected.as_bytes().contains(&b'-');

@@ -13,6 +13,7 @@
 
 pub(crate) mod bucket;
 mod checksum;
+mod content;
 mod error_document;
 pub(crate) mod failure;
 pub(crate) mod object;
@@ -44,7 +45,7 @@ use crate::{
     limits::{ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, MAX_S3_ERROR, MAX_SESSION, POOL_IDLE_TIMEOUT},
     s3::{
         bucket::{Access, Bucket},
-        checksum::Checksum,
+        content::Content,
         failure::{Failure, FailureKind},
         object::{Fetched, Get, Object, ReadStats},
         request::{for_object, for_session},
@@ -132,8 +133,10 @@ impl S3 {
         let Some((head, body)) = opened else { return Ok(Fetched::Unchanged) };
         let left = get.attempt_timeout.saturating_sub(started.elapsed());
 
-        let announced = body.size_hint().exact();
-        let size = announced.unwrap_or(get.max_bytes);
+        let (announced, content) = (body.size_hint().exact(), Content::from_headers(&head.headers));
+        // How large compressed content becomes is not known.
+        let is_compressed = content.as_ref().is_some_and(Content::is_compressed);
+        let size = announced.filter(|_| !is_compressed).unwrap_or(get.max_bytes);
         // What is larger than that is refused before it is read.
         let permit = match get.large_files.filter(|_| size <= get.max_bytes) {
             Some(large_files) => large_files.permit(size, &mut stats.waited).await,
@@ -141,10 +144,10 @@ impl S3 {
         };
         let bytes = within(left, collect(body, get.max_bytes), &mut stats.time).await;
         let bytes = bytes.map_err(|failure| Failure { announced, ..failure })?;
-        let bytes = match Checksum::from_headers(&head.headers) {
-            Some(checksum) => {
-                let verify = move || checksum.verify(&bytes).map(|()| bytes);
-                work(permit.as_ref(), &mut stats.waited, verify).await?
+        let bytes = match content {
+            Some(content) => {
+                let max_bytes = get.max_bytes;
+                work(permit.as_ref(), &mut stats.waited, move || content.decode(bytes, max_bytes)).await?
             }
             None => bytes,
         };

@@ -30,7 +30,10 @@ pub(super) fn for_object(
     credentials: Credentials,
     time: SystemTime,
 ) -> Result<Request<Empty<Bytes>>, BoxError> {
-    let mut request = Request::get(bucket.url_of(key)).header(CHECKSUM_MODE, HeaderValue::from_static("ENABLED"));
+    let mut request = Request::get(bucket.url_of(key));
+    if bucket.checksums {
+        request = request.header(CHECKSUM_MODE, HeaderValue::from_static("ENABLED"));
+    }
     if let Some(etag) = etag {
         request = request.header(header::IF_NONE_MATCH, etag);
     }

@@ -17,6 +17,8 @@ pub struct TrustStore {
     pub name: &'static str,
     /// The certificates, each of them usable.
     pub roots: Arc<RootCertStore>,
+    /// The numbers of those in the file that are not usable, and left out.
+    pub(crate) left_out: Vec<usize>,
 }
 
 /// Why a file can't be a trust store.
@@ -24,32 +26,31 @@ pub struct TrustStore {
 pub(crate) enum TrustStoreError {
     #[error("cannot be read: {}", .0.kind())]
     Unreadable(#[from] io::Error),
-    #[error("has an unusable certificate (number {0})")]
-    UnusableCertificate(usize),
-    #[error("has no certificate: expected the path of a PEM file")]
+    #[error("has no usable certificate: expected the path of a PEM file")]
     Empty,
 }
 
 impl TrustStore {
     /// Reads a PEM file.
     pub(crate) fn from_file(path: &str) -> Result<Self, TrustStoreError> {
-        Ok(Self { name: "AWS_CA_BUNDLE", roots: parse(&fs::read(path)?)? })
+        let store = Self::parse("AWS_CA_BUNDLE", &fs::read(path)?);
+        if store.roots.is_empty() { Err(TrustStoreError::Empty) } else { Ok(store) }
+    }
+
+    fn parse(name: &'static str, pem: &[u8]) -> Self {
+        let (mut roots, mut left_out) = (RootCertStore::empty(), Vec::new());
+        for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
+            if certificate.ok().and_then(|certificate| roots.add(certificate).ok()).is_none() {
+                left_out.push(index + 1);
+            }
+        }
+        Self { name, roots: roots.into(), left_out }
     }
 }
 
 impl Default for TrustStore {
     /// Amazon's own.
     fn default() -> Self {
-        // A test makes sure that each of them is good.
-        Self { name: "amazon", roots: parse(AMAZON_ROOTS).unwrap_or_else(|_| RootCertStore::empty().into()) }
+        Self::parse("amazon", AMAZON_ROOTS)
     }
-}
-
-fn parse(pem: &[u8]) -> Result<Arc<RootCertStore>, TrustStoreError> {
-    let mut roots = RootCertStore::empty();
-    for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
-        let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
-        added.ok_or(TrustStoreError::UnusableCertificate(index + 1))?;
-    }
-    if roots.is_empty() { Err(TrustStoreError::Empty) } else { Ok(roots.into()) }
 }

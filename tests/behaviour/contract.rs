@@ -252,7 +252,7 @@ async fn a_bad_body_gets_a_message_that_says_what_is_wrong() {
         r#"{"job_id":" e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7"}"#,
         r#"{"job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9dg"}"#,
         r#"{"job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7"}"#,
-        r#"{"job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","id":7}"#,
+        r#"{"job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","id":[7]}"#,
         r#"{"job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","id":"a","id":"a"}"#,
         "\u{feff}{\"job_id\":\"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7\"}",
     ] {
@@ -316,8 +316,8 @@ async fn a_bad_body_gets_a_message_that_says_what_is_wrong() {
         job_id is not a UUID: send it in the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx
     {"job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7"}
         job_id is given more than once: send it once
-    {"job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","id":7}
-        id is not a string: send a string, null, or nothing
+    {"job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","id":[7]}
+        id is not a string or a number: send one of these, null, or nothing
     {"job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","id":"a","id":"a"}
         id is given more than once: send it once or not at all
     ?{"job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7"}

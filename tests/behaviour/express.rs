@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use job_status::Bucket;
+use job_status::{Addressing, Bucket};
 use local::samples::UNKNOWN;
 use serde_json::{Value, json};
 use testbed::{
@@ -58,6 +58,10 @@ fn refuse_sessions(express: &Express, answer: Act) {
     express.server.always_by(move |head| if is_create_session(head) { answer.clone() } else { object.clone() });
 }
 
+fn elsewhere(endpoint: Option<&str>) -> Addressing {
+    Addressing { endpoint: endpoint.map(Into::into), ..Addressing::default() }
+}
+
 #[test]
 fn a_directory_buckets_address_is_in_its_zone() {
     for (name, region, endpoint, expected) in [
@@ -86,9 +90,9 @@ fn a_directory_buckets_address_is_in_its_zone() {
             "http://jobs--use1-az4--x-s3.s3.example/base",
         ),
     ] {
-        assert_eq!(Bucket::resolve(name, region, endpoint).unwrap().url(), expected);
+        assert_eq!(Bucket::resolve(name, region, &elsewhere(endpoint)).unwrap().url(), expected);
     }
-    assert!(Bucket::resolve("jobs--x-s3", "us-east-1", None).is_none());
+    assert!(Bucket::resolve("jobs--x-s3", "us-east-1", &Addressing::default()).is_none());
 }
 
 #[tokio::test(start_paused = true)]

@@ -120,7 +120,7 @@ async fn a_fault_that_stays_is_answered_after_one_attempt() {
     assert_complete(
         false,
         faults.iter().map(|fault| fault.5),
-        &["no_such_key", "too_large", "session_denied", "session_ended"],
+        &["no_such_key", "undecodable", "too_large", "session_denied", "session_ended"],
     );
     for (fault, status, code, message, caller, kind) in faults {
         s3.always(Act::Answer(error_document(status, code, message)));

@@ -17,6 +17,7 @@ mod local;
 mod openapi;
 mod oracle;
 mod properties;
+mod real_world;
 mod runtime_api;
 mod settings;
 mod soak;

@@ -2,14 +2,21 @@
 
 use std::collections::HashMap;
 
-use job_status::{Bucket, Settings};
+use job_status::{Addressing, Bucket, Settings};
+use serde_json::json;
 use tracing::level_filters::LevelFilter;
+
+use crate::harness::Deployment;
 
 fn read_settings(change: &[(&'static str, &str)]) -> Result<Settings, String> {
     let mut variables =
         HashMap::from([("JOBS_BUCKET", "jobs"), ("API_KEYS", r#"{"keys":[]}"#), ("AWS_REGION", "eu-central-1")]);
     variables.extend(change.iter().copied());
     Settings::from_variables(|name| variables.get(name).map(ToString::to_string)).map_err(|faults| faults.to_string())
+}
+
+fn elsewhere(endpoint: Option<&str>) -> Addressing {
+    Addressing { endpoint: endpoint.map(Into::into), ..Addressing::default() }
 }
 
 fn fault(name: &'static str, value: &str) -> String {
@@ -23,7 +30,7 @@ fn an_empty_variable_counts_as_unset() {
         read_settings(&[("JOBS_PREFIX", ""), ("AWS_ENDPOINT_URL_S3", ""), ("AWS_CA_BUNDLE", ""), ("RUST_LOG", "")])
             .unwrap();
     assert_eq!(settings.jobs_prefix, "");
-    assert_eq!(settings.jobs_bucket, Bucket::resolve("jobs", "eu-central-1", None).unwrap());
+    assert_eq!(settings.jobs_bucket, Bucket::resolve("jobs", "eu-central-1", &Addressing::default()).unwrap());
     assert_eq!(settings.trust_store.name, "amazon");
     assert_eq!(settings.log, LevelFilter::INFO);
     assert_eq!(fault("JOBS_BUCKET", ""), "JOBS_BUCKET is not set: expected the bucket of the status files");
@@ -32,7 +39,7 @@ fn an_empty_variable_counts_as_unset() {
 #[test]
 fn a_variable_with_two_names_is_read_by_either() {
     let bucket = |variables: &[_]| read_settings(variables).unwrap().jobs_bucket;
-    let expected = |region, endpoint| Bucket::resolve("jobs", region, endpoint).unwrap();
+    let expected = |region, endpoint| Bucket::resolve("jobs", region, &elsewhere(endpoint)).unwrap();
     assert_eq!(bucket(&[("AWS_REGION", ""), ("AWS_DEFAULT_REGION", "us-east-2")]), expected("us-east-2", None));
     assert_eq!(bucket(&[("AWS_ENDPOINT_URL", "http://a:1")]), expected("eu-central-1", Some("http://a:1")));
     assert_eq!(
@@ -110,19 +117,51 @@ fn malformed_settings_are_named_without_their_value() {
             "AWS_LAMBDA_MAX_CONCURRENCY is not a number of invocations: expected 1 or more",
         ),
         ("AWS_CA_BUNDLE", "/no/such/file", "AWS_CA_BUNDLE cannot be read: entity not found"),
-        ("AWS_CA_BUNDLE", "/dev/null", "AWS_CA_BUNDLE has no certificate: expected the path of a PEM file"),
+        ("AWS_CA_BUNDLE", "/dev/null", "AWS_CA_BUNDLE has no usable certificate: expected the path of a PEM file"),
     ] {
         assert_eq!(fault(name, value), expected);
     }
 }
 
-#[test]
-fn a_ca_bundle_with_an_unusable_certificate_is_refused() {
+#[tokio::test]
+async fn an_unusable_certificate_of_a_ca_bundle_is_left_out_and_named() {
+    const UNUSABLE: &str = "-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n";
     let bundle = tempfile::NamedTempFile::new().unwrap();
-    let good = include_str!("../../src/s3/amazon-roots.pem");
-    std::fs::write(&bundle, format!("{good}-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n")).unwrap();
     let path = bundle.path().to_str().unwrap();
-    assert_eq!(fault("AWS_CA_BUNDLE", path), "AWS_CA_BUNDLE has an unusable certificate (number 6)");
+    let good = include_str!("../../src/s3/amazon-roots.pem");
+    std::fs::write(&bundle, format!("{UNUSABLE}{good}{UNUSABLE}")).unwrap();
+    let environment = Deployment::with_samples().await.set("AWS_CA_BUNDLE", path).start().await;
+    let lines = environment.logs.with("event", "certificates_left_out");
+    assert_eq!(lines.len(), 1);
+    assert_eq!((&lines[0]["level"], &lines[0]["numbers"]), (&json!("WARN"), &json!("1, 7")));
+
+    std::fs::write(&bundle, UNUSABLE).unwrap();
+    assert_eq!(
+        fault("AWS_CA_BUNDLE", path),
+        "AWS_CA_BUNDLE has no usable certificate: expected the path of a PEM file"
+    );
+}
+
+#[tokio::test]
+async fn a_prefix_without_a_slash_at_its_end_is_a_warning() {
+    for (prefix, examples) in [("jobs", vec!["jobs<job_id>.json"]), ("jobs/", vec![]), ("", vec![])] {
+        let environment = Deployment::with_samples().await.set("JOBS_PREFIX", prefix).start().await;
+        let lines = environment.logs.with("event", "prefix_without_slash");
+        assert_eq!(lines.iter().map(|line| &line["example"]).collect::<Vec<_>>(), examples, "{prefix}");
+    }
+}
+
+#[test]
+fn the_switches_that_sdks_know_decide_how_s3_is_addressed() {
+    let url = |variables: &[_]| read_settings(variables).unwrap().jobs_bucket.url().to_owned();
+    assert_eq!(url(&[("AWS_USE_FIPS_ENDPOINT", "true")]), "https://jobs.s3-fips.eu-central-1.amazonaws.com");
+    assert_eq!(url(&[("AWS_USE_DUALSTACK_ENDPOINT", "True")]), "https://jobs.s3.dualstack.eu-central-1.amazonaws.com");
+    assert_eq!(url(&[("AWS_USE_FIPS_ENDPOINT", "false")]), "https://jobs.s3.eu-central-1.amazonaws.com");
+    assert_eq!(fault("AWS_USE_FIPS_ENDPOINT", "yes"), "AWS_USE_FIPS_ENDPOINT is neither true nor false");
+    assert_eq!(
+        fault("AWS_RESPONSE_CHECKSUM_VALIDATION", "never"),
+        "AWS_RESPONSE_CHECKSUM_VALIDATION is neither when_required nor when_supported"
+    );
 }
 
 #[test]
@@ -136,7 +175,7 @@ fn a_buckets_address_depends_on_partition_region_and_kind() {
         (arn, "eu-west-1", None, "https://jobs-123456789012.s3-accesspoint.eu-west-1.amazonaws.com"),
         ("jobs", "eu-central-1", Some("http://localhost:9001/"), "http://localhost:9001/jobs"),
     ] {
-        assert_eq!(Bucket::resolve(name, region, endpoint).unwrap().url(), expected);
+        assert_eq!(Bucket::resolve(name, region, &elsewhere(endpoint)).unwrap().url(), expected);
     }
 }
 

@@ -31,6 +31,55 @@ async fn content_is_passed_on_byte_for_byte() {
     }
 }
 
+#[tokio::test]
+async fn numbers_of_python_that_json_has_not_become_null_and_the_rest_stays_as_it_is() {
+    let environment = Environment::start().await;
+    for (content, answered, repaired) in [
+        (
+            r#"{"job_status":"done","response":{"segments":[{"avg_logprob":NaN}]}}"#,
+            r#"{"job_status":"done","response":{"segments":[{"avg_logprob":null}]}}"#,
+            1,
+        ),
+        (
+            "{\"a\":[NaN,Infinity, -Infinity ,\n1.0e5],\"b\":-Infinity}",
+            "{\"a\":[null,null, null ,\n1.0e5],\"b\":null}",
+            4,
+        ),
+        (
+            r#"{"text":"NaN, [NaN] \"NaN:Infinity\\","é":NaN,"NaN":"Büro","x":140368864456064.000}"#,
+            r#"{"text":"NaN, [NaN] \"NaN:Infinity\\","é":null,"NaN":"Büro","x":140368864456064.000}"#,
+            1,
+        ),
+        ("\u{feff}{\"x\" : NaN\t}", "{\"x\" : null\t}", 1),
+    ] {
+        assert_eq!(environment.poll_file(content).await.status_file(), answered);
+        assert_eq!(environment.logs.request()["repaired"], json!(repaired), "{content}");
+    }
+    environment.poll_file("{}").await;
+    assert_eq!(environment.logs.request()["repaired"], json!(null));
+    for content in [
+        r#"{"a":Nan}"#,
+        r#"{"a":+Infinity}"#,
+        r#"{NaN:1}"#,
+        r#"{"a":1,NaN:1}"#,
+        r#"{"a":-NaN}"#,
+        r#"{"a":NaNs}"#,
+        r#"{"a":1NaN}"#,
+        r#"{"a":NaN NaN}"#,
+        r#"{"a":--Infinity}"#,
+        r#"{"a":nan}"#,
+        r#"{"a":"NaN}"#,
+        r#"{"a":NaN"#,
+        r#"{"a":[NaN}"#,
+        "NaN",
+        "[NaN]",
+    ] {
+        let response = environment.poll_file(content).await;
+        let body = r#"{"error":"Failed to retrieve job status: the status file is not a JSON object","code":500}"#;
+        assert_eq!(response.body, body, "{content}");
+    }
+}
+
 /// The shapes that a no-code-architects-toolkit installation writes, with its indentation.
 #[tokio::test]
 async fn the_files_of_a_toolkit_installation_are_passed_on_as_they_are() {
@@ -124,7 +173,7 @@ async fn content_that_is_not_one_json_object_is_a_500_that_says_so() {
         (r#"{"job_status":"done"},"#, "the status file is not a JSON object"),
         (r#"{"job_status":"done",}"#, "the status file is not a JSON object"),
         (r#"{"job_status":'done'}"#, "the status file is not a JSON object"),
-        (r#"{"job_status":NaN}"#, "the status file is not a JSON object"),
+        (r#"{"job_status":Nan}"#, "the status file is not a JSON object"),
         (r#"{"n":01}"#, "the status file is not a JSON object"),
         ("{\"in\na name\":1}", "the status file is not a JSON object"),
         ("{\"text\":\"line\nbreak\"}", "the status file is not a JSON object"),

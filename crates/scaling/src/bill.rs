@@ -188,8 +188,10 @@ pub fn cheaper() -> Table {
 /// What a million polls cost, as lines.
 pub fn draw_cost(file: &Path) {
     let rates = points(0.1, 1e5);
-    let lines: Vec<_> =
-        DOORS.into_iter().map(|(name, setup)| Line::of(name, &rates, |rate| Bill::per_million(setup, rate)).below(60.0)).collect();
+    let lines: Vec<_> = DOORS
+        .into_iter()
+        .map(|(name, setup)| Line::of(name, &rates, |rate| Bill::per_million(setup, rate)).below(60.0))
+        .collect();
     let x = Axis { name: "polls a second", range: decades(0.1, 1e5), label: number };
     let labels = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0];
     let y = Axis { name: "$ for a million polls", range: labelled(0.5, 60.0, &labels), label: number };

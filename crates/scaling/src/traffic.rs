@@ -47,14 +47,7 @@ pub fn needs() -> Table {
     for rate in RATES {
         // The first ten seconds' share is there at once.
         let seconds = 10.0 * ((quota(rate) / ENVIRONMENTS_PER_TEN_SECONDS).ceil() - 1.0);
-        let needs = [
-            rate * MONTH_S,
-            busy(rate),
-            quota(rate),
-            seconds,
-            partitions(rate),
-            capacity_units(rate),
-        ];
+        let needs = [rate * MONTH_S, busy(rate), quota(rate), seconds, partitions(rate), capacity_units(rate)];
         table.row(rate_name(rate), needs.map(number));
     }
     table

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 fn main() -> io::Result<()> {
     pages::update("docs/failure-modes.md", "pages", &[("times", &times()), ("s3", &s3()), ("sizes", &sizes())])?;
-    pages::update("README.md", "pages", &[("variables", &variables())])?;
-    pages::update("docs/reliability.md", "pages", &[("counts", &counts()?)])
+    pages::update("docs/settings.md", "pages", &[("variables", &variables())])?;
+    pages::update("docs/design/reliability.md", "pages", &[("counts", &counts()?)])
 }
 
 /// What the tests cover one by one.
@@ -31,7 +31,7 @@ fn counts() -> io::Result<Table> {
             FailureKind::ALL.len(),
             "cargo test --test behaviour -- faults:: express::",
         ),
-        ("front doors, each with the whole contract", DOORS.len(), "cargo test --test behaviour contract::"),
+        ("gateways, each with all tests of the API", DOORS.len(), "cargo test --test behaviour contract::"),
         ("sample events, each with its documented answer", events, "cargo test --test behaviour sample_event"),
     ] {
         table.row(what, [how_many.to_string(), format!("`{tests}`")]);
@@ -48,7 +48,7 @@ fn times() -> Table {
             format!("{}, or what is left of the invocation less {}", time(REQUEST_BUDGET), time(DEADLINE_RESERVE)),
         ),
         ("a connection to S3, TLS included", time(CONNECT_TIMEOUT)),
-        ("one attempt at an object, body included, waiting for a turn not", time(ATTEMPT_TIMEOUT)),
+        ("one attempt at an object, body included, without waiting for a permit", time(ATTEMPT_TIMEOUT)),
         ("attempts at an object", format!("{ATTEMPTS}, after random waits of up to {} ms", waits.join(" and "))),
         ("an idle connection is dropped after", time(POOL_IDLE_TIMEOUT)),
         ("the read at start-up", time(PROBE_BUDGET)),
@@ -68,7 +68,7 @@ fn sizes() -> Table {
     let mut table = Table::new(["limit", "value"]);
     table.row("a request's body, or its query string", [size(MAX_REQUEST_BODY as u64)]);
     table.row("a status file", [size(MAX_STATUS_FILE)]);
-    table.row("a status file waits for its turn from", [size(LARGE_FILE)]);
+    table.row("a status file needs a permit from", [size(LARGE_FILE)]);
     table.row("a keyring", [size(MAX_KEYRING)]);
     table.row("an envelope is compressed from", [size(GZIP_FROM as u64)]);
     for door in &DOORS {
@@ -79,16 +79,16 @@ fn sizes() -> Table {
 }
 
 fn s3() -> Table {
-    let mut table = Table::new(["what happens", "tried again", "the caller gets", "`kind`", "`hint`"]);
+    let mut table = Table::new(["what happens", "tried again", "the caller gets", "`kind`"]);
     for kind in FailureKind::ALL {
         let row = kind.row();
         let retried = if row.retried { "yes" } else { "no" };
-        let (name, hint) = match kind {
-            // This is an answer like any other: its log line has neither.
-            FailureKind::NoSuchKey => (String::new(), ""),
-            _ => (format!("`{}`", row.name), row.hint),
+        let name = match kind {
+            // This is an answer like any other: its log line has no `kind`.
+            FailureKind::NoSuchKey => String::new(),
+            _ => format!("`{}`", row.name),
         };
-        table.row(row.when, [retried, &answer(kind), &name, hint]);
+        table.row(row.when, [retried, &answer(kind), &name]);
     }
     table
 }
@@ -105,14 +105,14 @@ fn answer(kind: FailureKind) -> String {
     format!("{} `{message}`", error.status.as_str())
 }
 
+/// The variables that an operator sets.
 fn variables() -> Table {
     let mut table = Table::new(["variable", "", "meaning"]);
     for variable in VARIABLES {
         let set_by = match variable.set_by {
             SetBy::Operator => "required",
             SetBy::OperatorIfNeeded => "optional",
-            SetBy::Lambda => "set by Lambda",
-            SetBy::ManagedInstances => "set by Lambda on Managed Instances",
+            SetBy::Lambda | SetBy::ManagedInstances => continue,
         };
         table.row(format!("`{}`", variable.names.join("`, `")), [set_by, variable.meaning]);
     }

@@ -107,30 +107,6 @@ pub fn polls() -> Table {
     table
 }
 
-/// Polls of one job, and what `retry-after` saves, for those who write a client.
-pub fn savings() -> Table {
-    const QUEUED: f64 = 60.0;
-    let queued = |now: f64| if now < QUEUED { 0.0 } else { QUEUED };
-    let mut table =
-        Table::new(["job", "polls every second", "by `retry-after`", "times fewer", "late by, s", "at most, s"]);
-    for (name, length, worker) in [
-        ("runs for 10 s", 10.0, WITHOUT_PROGRESS),
-        ("runs for 1 min", 60.0, WITHOUT_PROGRESS),
-        ("runs for 5 min", 300.0, WITHOUT_PROGRESS),
-        ("is queued for 1 min, runs for 5 min", QUEUED + 300.0, &queued),
-        ("runs for 30 min", 1_800.0, WITHOUT_PROGRESS),
-        ("runs for 2 h", 7_200.0, WITHOUT_PROGRESS),
-    ] {
-        let every_second = poll(length, worker, Pace::Fixed(1.0)).polls;
-        let told = poll(length, worker, Pace::RetryAfter);
-        table.row(
-            name,
-            [every_second, told.polls, every_second / told.polls, told.delay, told.longest_wait].map(number),
-        );
-    }
-    table
-}
-
 /// Polls of one job whose worker also writes in between, and may say when to come again.
 pub fn progress() -> Table {
     const SAID: u64 = 30;

@@ -31,7 +31,7 @@ fn counts() -> io::Result<Table> {
             FailureKind::ALL.len(),
             "cargo test --test behaviour -- faults:: express::",
         ),
-        ("gateways, each with all tests of the API", DOORS.len(), "cargo test --test behaviour contract::"),
+        ("front doors, each with the whole contract", DOORS.len(), "cargo test --test behaviour contract::"),
         ("sample events, each with its documented answer", events, "cargo test --test behaviour sample_event"),
     ] {
         table.row(what, [how_many.to_string(), format!("`{tests}`")]);
@@ -48,7 +48,7 @@ fn times() -> Table {
             format!("{}, or what is left of the invocation less {}", time(REQUEST_BUDGET), time(DEADLINE_RESERVE)),
         ),
         ("a connection to S3, TLS included", time(CONNECT_TIMEOUT)),
-        ("one attempt at an object, body included, without waiting for a permit", time(ATTEMPT_TIMEOUT)),
+        ("one attempt at an object, body included, waiting for a turn not", time(ATTEMPT_TIMEOUT)),
         ("attempts at an object", format!("{ATTEMPTS}, after random waits of up to {} ms", waits.join(" and "))),
         ("an idle connection is dropped after", time(POOL_IDLE_TIMEOUT)),
         ("the read at start-up", time(PROBE_BUDGET)),
@@ -68,7 +68,7 @@ fn sizes() -> Table {
     let mut table = Table::new(["limit", "value"]);
     table.row("a request's body, or its query string", [size(MAX_REQUEST_BODY as u64)]);
     table.row("a status file", [size(MAX_STATUS_FILE)]);
-    table.row("a status file needs a permit from", [size(LARGE_FILE)]);
+    table.row("a status file waits for its turn from", [size(LARGE_FILE)]);
     table.row("a keyring", [size(MAX_KEYRING)]);
     table.row("an envelope is compressed from", [size(GZIP_FROM as u64)]);
     for door in &DOORS {
@@ -108,11 +108,12 @@ fn answer(kind: FailureKind) -> String {
 /// The variables that an operator sets.
 fn variables() -> Table {
     let mut table = Table::new(["variable", "", "meaning"]);
-    for variable in VARIABLES {
+    for variable in VARIABLES.iter().filter(|variable| variable.set_by != SetBy::Lambda) {
         let set_by = match variable.set_by {
             SetBy::Operator => "required",
             SetBy::OperatorIfNeeded => "optional",
-            SetBy::Lambda | SetBy::ManagedInstances => continue,
+            SetBy::Lambda => "set by Lambda",
+            SetBy::ManagedInstances => "set by Lambda on Managed Instances",
         };
         table.row(format!("`{}`", variable.names.join("`, `")), [set_by, variable.meaning]);
     }

@@ -49,8 +49,6 @@ pub struct Jobs {
     pub polls: f64,
     /// From the job's end to the poll that notices, seconds, on average.
     pub delay: f64,
-    /// The longest wait before that poll, seconds.
-    pub longest_wait: f64,
 }
 
 /// How many jobs are polled.
@@ -66,23 +64,21 @@ fn lengths_about(length: f64) -> impl Iterator<Item = f64> {
 
 /// Polls jobs of about `length` seconds.
 pub fn poll(length: f64, worker: &Worker, pace: Pace) -> Jobs {
-    let (mut polls, mut delay, mut longest_wait) = (0_u32, 0.0, 0_f64);
+    let (mut polls, mut delay) = (0_u32, 0.0);
     for end in lengths_about(length) {
-        let (mut now, mut wait) = (0.0, 0.0);
+        let mut now = 0.0;
         polls += 1;
         while now < end {
-            wait = match pace {
+            now += match pace {
                 Pace::Fixed(seconds) => seconds,
                 Pace::RetryAfter => retry_after(now - worker(now), None),
                 Pace::WorkerSays(seconds) => retry_after(now - worker(now), Some(Duration::from_secs(seconds))),
             };
-            now += wait;
             polls += 1;
         }
         delay += now - end;
-        longest_wait = longest_wait.max(wait);
     }
-    Jobs { polls: f64::from(polls) / f64::from(COUNT), delay: delay / f64::from(COUNT), longest_wait }
+    Jobs { polls: f64::from(polls) / f64::from(COUNT), delay: delay / f64::from(COUNT) }
 }
 
 /// What the endpoint says about a running job whose file is `age` seconds old, before it is spread.

@@ -36,11 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROCESSORS = {"arm64": 183, "x86_64": 62}  # as ELF numbers them
 JOB = "e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7"
 
-# What the pages take for granted: files and buckets of the reader's own, and a toolkit that has written a job.
-FILES = {
-    "status.json": (ROOT / "crates/local/jobs/done.json").read_text(),
-    f"toolkit/jobs/{JOB}.json": (ROOT / "crates/local/jobs/done.json").read_text(),
-}
+# What the pages take for granted: buckets of the reader's own.
 BUCKETS = ["my-jobs", "acme-config"]
 REGION = "eu-central-1"
 AWS = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": REGION}
@@ -82,7 +78,8 @@ def shows_its_address(output, walk):
 
 def is_answered(output, walk):
     holds("HTTP/1.1 200 OK\n" in output, "the answer is not 200")
-    holds(json.loads(output[output.index("{") :])["response"]["job_status"] == "done", "the job is not done")
+    holds(re.search(r"^retry-after: \d+$", output, re.MULTILINE), "it does not say when to poll again")
+    holds(json.loads(output[output.index("{") :])["response"]["job_status"] == "running", "the job is not running")
 
 
 def is_waited_for(output, walk):
@@ -92,24 +89,24 @@ def is_waited_for(output, walk):
 def is_a_status_file(output, walk):
     stored = walk.aws("s3").get_object(Bucket="my-jobs", Key=f"jobs/{JOB}.json")
     holds(stored["ContentType"] == "application/json", "its content type is not application/json")
-    walk.aws("s3").delete_object(Bucket="my-jobs", Key=f"jobs/{JOB}.json")
+    holds(json.load(stored["Body"])["job_status"] == "running", "it has another status")
 
 
-def is_published(output, walk):
-    listed = walk.aws("s3").list_objects_v2(Bucket="my-jobs", Prefix=f"jobs/{JOB}.json")
-    return listed["KeyCount"] == 1
+def is_issued(name, prefix=None):
+    """That the key which is printed is the newest of the keyring, with this name and prefix."""
+
+    def check(output, walk):
+        (key,) = re.findall("^jobs_[0-9A-Za-z]+$", output, re.MULTILINE)
+        entry = json.loads(keyring(walk))["keys"][-1]
+        holds(entry["sha256"] == hashlib.sha256(key.encode()).hexdigest(), "the keyring has not the key's digest")
+        holds((entry["name"], entry.get("prefix")) == (name, prefix), "the keyring has another key")
+
+    return check
 
 
-def is_issued(output, walk):
-    ring = json.loads(keyring(walk))
-    (key,) = re.findall("^jobs_[0-9A-Za-z]+$", output, re.MULTILINE)
-    (entry,) = ring["keys"]
-    holds(entry["sha256"] == hashlib.sha256(key.encode()).hexdigest(), "the ring has not the key's digest")
-    holds((entry["name"], entry["prefix"]) == ("acme-2026", "acme/"), "the ring has another key")
-
-
-def is_listed(output, walk):
-    holds(re.search(r"^acme-2026 +acme/ +\S+ \(in 36[45] days\) +active$", output, re.MULTILINE), "it has no such line")
+def is_revoked(output, walk):
+    names = [entry["name"] for entry in json.loads(keyring(walk))["keys"]]
+    holds(names == ["acme-2026", "acme-2027"], f"the keyring has the keys {names}")
 
 
 def keyring(walk):
@@ -162,18 +159,17 @@ PAGES = {
         "cargo test ": Run(),
         "curl -": Run(is_answered),
         "JOBS_API_KEY=demo-key cargo jobs wait": Run(is_waited_for),
-        "aws s3 cp status.json": Run(is_a_status_file, on_aws=True),
-        "cargo jobs publish": Serve(is_published, on_aws=True),
         "export JOBS_RING=keyring.json": Run(),
-        "cargo jobs keys add": Run(is_issued),
-        "cargo jobs keys list": Run(is_listed),
-        "eval \"$(aws configure export-credentials": NotRun("it needs version 2 of the AWS CLI"),
-        "cargo local --bucket": Serve(shows_its_address, on_aws=True),
+        "cargo jobs keys add first": Run(is_issued("first")),
         "sam build": Run(is_built_in(".aws-sam/build")),
         "sam deploy --parameter-overrides": Run(sends(ApiKeys=keyring), on_aws=True, answer="n"),
-        "sam deploy": Run(sends(ApiKeysObject="s3://acme-config/keyring.json"), on_aws=True, answer="n"),
         "curl …": NotRun("there is no stack to ask"),
         "cargo jobs check": NotRun("there is no stack to ask"),
+        "echo '{\"job_status\"": Run(is_a_status_file, on_aws=True),
+        "cargo jobs keys add acme-2026": Run(is_issued("acme-2026", "acme/")),
+        "cargo jobs keys rotate": Run(is_issued("acme-2027", "acme/")),
+        "cargo jobs keys revoke": Run(is_revoked),
+        "sam deploy": Run(sends(ApiKeysObject="s3://acme-config/keyring.json"), on_aws=True, answer="n"),
     },
     "events/README.md": {
         "cargo local --s3-listen 0.0.0.0:9001": Serve(shows_its_address),
@@ -260,9 +256,6 @@ def clone(into):
     state = git("stash", "create") or git("rev-parse", "HEAD")  # a commit of what is changed, if anything is
     git("clone", "--quiet", "--shared", ROOT, into)
     git("checkout", "--quiet", "--detach", state, of=into)
-    for name, text in FILES.items():
-        (into / name).parent.mkdir(parents=True, exist_ok=True)
-        (into / name).write_text(text)
     edit(into / "parameters.toml", f'Architecture = "{ARCHITECTURE}"')  # to be tried on this machine
 
 
@@ -280,7 +273,6 @@ class Walk:
         self.scratch = tempfile.TemporaryDirectory()
         environment = os.environ | {
             "CARGO_TARGET_DIR": os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target")),  # to save time
-            "LOCAL_STORAGE_PATH": "toolkit",
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "SAM_CLI_TELEMETRY": "0",
         }

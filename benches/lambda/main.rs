@@ -1,7 +1,7 @@
 //! What a poll costs: the release binary behind a Runtime API on loopback, compared with a floor and
 //! with Python and boto3, all in one run on one machine.
 //!
-//! `cargo bench --bench lambda` prints the tables of `docs/performance.md` and fails if a figure
+//! `cargo bench --bench lambda` prints the tables of `docs/design/performance.md` and fails if a figure
 //! misses its budget by more than the measured spread; `-- --short` takes fewer samples and never
 //! fails. CPU is the kernel's own accounting for each process.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

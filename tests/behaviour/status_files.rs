@@ -60,7 +60,7 @@ async fn numbers_of_python_that_json_has_not_become_null_and_the_rest_stays_as_i
     for content in [
         r#"{"a":Nan}"#,
         r#"{"a":+Infinity}"#,
-        r#"{NaN:1}"#,
+        "{NaN:1}",
         r#"{"a":1,NaN:1}"#,
         r#"{"a":-NaN}"#,
         r#"{"a":NaNs}"#,

@@ -24,17 +24,28 @@ def snippet(language: str) -> str:
     return blocks[0]
 
 
-def changes() -> list[tuple[str, str]]:
-    """The lines that ask by GET, each with the one that asks by POST."""
-    text = (ROOT / "docs/clients.md").read_text()
-    (block,) = re.findall(r"^```diff\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return re.findall(r"^-(.*)\n\+(.*)$", block, re.MULTILINE)
+# What asks by GET, and what asks by POST: the page says that nothing else changes.
+CHANGES = [
+    (
+        '-G --data-urlencode "job_id=$1" "$JOB_STATUS_URL"',
+        """-d "$(jq -n --arg job_id "$1" '$ARGS.named')" "$JOB_STATUS_URL\"""",
+    ),
+    ('session.get(url, params={"job_id": job_id}, ', 'session.post(url, json={"job_id": job_id}, '),
+    (
+        "fetch(`${url}?${new URLSearchParams({ job_id: jobId })}`, {",
+        'fetch(url, { method: "POST", body: JSON.stringify({ job_id: jobId }),',
+    ),
+    (
+        'client.get(url).query(&[("job_id", job_id)])',
+        'client.post(url).body(serde_json::json!({ "job_id": job_id }).to_string())',
+    ),
+]
 
 
 def by_post(program: str) -> str:
-    """The program, with its line changed as the page says."""
-    ((get, post),) = [(get, post) for get, post in changes() if f"\n{get}\n" in program]
-    return program.replace(f"\n{get}\n", f"\n{post}\n")
+    """The program, with the place changed that asks."""
+    ((get, post),) = [(get, post) for get, post in CHANGES if get in program]
+    return program.replace(get, post)
 
 
 def command(language: str, directory: Path, change: Callable[[str], str] = str) -> list[str]:

@@ -1,5 +1,5 @@
 //! What `jobs publish` takes, against `cargo local`'s S3 on loopback: 10,000 files at a start, then
-//! single changes. Prints the figures of docs/performance.md.
+//! single changes. Prints the figures of docs/design/performance.md.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{

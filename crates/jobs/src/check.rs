@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Checks whether a deployment answers as the contract says
 ///
-/// Asks for every refusal that README.md promises and, with --job, for the job. Holds each answer to
+/// Asks for every refusal that docs/api.md promises and, with --job, for the job. Holds each answer to
 /// openapi.yaml, and knows which a gateway in front gives itself. Nothing is changed, and the job is
 /// only read. 429 and 500 cannot be asked for.
 #[derive(Args)]

@@ -27,7 +27,7 @@ Exit codes:
   0  the job is done
   1  the job failed, or ended in a state of its worker's own
   2  usage: an argument is wrong, or there is no job-status endpoint at the URL
-  3  the job is not over, in time
+  3  timed out before the job finished
   4  there is no such job, or none that this key may see
   5  the key is refused
   6  no answer, or none that says how the job is doing

@@ -14,8 +14,8 @@ use pages::{Table, thousands};
 
 fn main() -> io::Result<()> {
     pages::update("docs/failure-modes.md", "pages", &[("times", &times()), ("s3", &s3()), ("sizes", &sizes())])?;
-    pages::update("README.md", "pages", &[("variables", &variables())])?;
-    pages::update("docs/reliability.md", "pages", &[("counts", &counts()?)])
+    pages::update("docs/settings.md", "pages", &[("variables", &variables())])?;
+    pages::update("docs/design/reliability.md", "pages", &[("counts", &counts()?)])
 }
 
 /// What the tests cover one by one.
@@ -77,16 +77,16 @@ fn sizes() -> Table {
 }
 
 fn s3() -> Table {
-    let mut table = Table::new(["what happens", "tried again", "the caller gets", "`kind`", "`hint`"]);
+    let mut table = Table::new(["what happens", "tried again", "the caller gets", "`kind`"]);
     for kind in FailureKind::ALL {
         let row = kind.row();
         let retried = if row.retried { "yes" } else { "no" };
-        let (name, hint) = match kind {
-            // This is an answer like any other: its log line has neither.
-            FailureKind::NoSuchKey => (String::new(), ""),
-            _ => (format!("`{}`", row.name), row.hint),
+        let name = match kind {
+            // This is an answer like any other: its log line has no `kind`.
+            FailureKind::NoSuchKey => String::new(),
+            _ => format!("`{}`", row.name),
         };
-        table.row(row.when, [retried, &answer(kind), &name, hint]);
+        table.row(row.when, [retried, &answer(kind), &name]);
     }
     table
 }
@@ -101,9 +101,10 @@ fn answer(kind: FailureKind) -> String {
     }
 }
 
+/// The variables that an operator sets.
 fn variables() -> Table {
     let mut table = Table::new(["variable", "", "meaning"]);
-    for variable in VARIABLES {
+    for variable in VARIABLES.iter().filter(|variable| variable.set_by != SetBy::Lambda) {
         let set_by = match variable.set_by {
             SetBy::Operator => "required",
             SetBy::OperatorIfNeeded => "optional",

@@ -1,8 +1,7 @@
 //! Every number that the arithmetic starts from, each in this one place, with unit and source.
 //!
-//! *Measured* figures are those of `docs/performance.md`, or counted; of its two hosts, the dearer one for
-//! us and the cheaper one for Python. *Quotas* and *prices* are
-//! those that Amazon published for us-east-1 in November 2026, in US dollars, without free tiers.
+//! *Measured* figures are those of `docs/design/performance.md`, or counted; of two machines, the dearer one for
+//! us and the cheaper one for Python. *Quotas* and *prices* are those that Amazon published for us-east-1 in November 2026, in US dollars, without free tiers.
 //! The page is named with each. What is *assumed* nobody publishes: change it and run the program
 //! again to see what depends on it.
 
@@ -12,13 +11,13 @@ pub type Tiers = &'static [(f64, f64)];
 // ---- Measured -------------------------------------------------------------------------------
 
 /// CPU of a warm poll, ms of a full core, where each waits 15 ms for S3 and nothing happens
-/// meanwhile (`docs/performance.md`).
+/// meanwhile (`docs/design/performance.md`).
 pub const WARM_CPU_MS: f64 = 0.37;
-/// CPU from process start to the first response, ms of a full core (`docs/performance.md`).
+/// CPU from process start to the first response, ms of a full core (`docs/design/performance.md`).
 pub const COLD_CPU_MS: f64 = 2.8;
-/// The same of the plain Python and boto3 handler (`docs/performance.md`).
+/// The same of the plain Python and boto3 handler (`docs/design/performance.md`).
 pub const PYTHON_COLD_CPU_MS: f64 = 335.0;
-/// CPU of that handler's warm poll, ms (`docs/performance.md`).
+/// CPU of that handler's warm poll, ms (`docs/design/performance.md`).
 pub const PYTHON_WARM_CPU_MS: f64 = 1.04;
 /// What a poll adds to the function's log, bytes: its line, and 26 that CloudWatch adds.
 pub const REQUEST_LOG_BYTES: f64 = 330.0 + 26.0;

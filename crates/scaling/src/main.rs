@@ -39,7 +39,6 @@ fn main() -> io::Result<()> {
             ("express", &express::express()),
         ],
     )?;
-    pages::update("docs/clients.md", "scaling", &[("savings", &polling::savings())])?;
     pages::update("docs/operations.md", "scaling", &[("million", &bill::million()), ("standing", &bill::standing())])?;
     pages::update("README.md", "scaling", &[("million", &bill::sentence())])?;
     let charts = Path::new(pages::ROOT).join("docs/scaling");

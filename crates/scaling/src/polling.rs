@@ -49,8 +49,6 @@ pub struct Jobs {
     pub polls: f64,
     /// From the job's end to the poll that notices, seconds, on average.
     pub delay: f64,
-    /// The longest wait before that poll, seconds.
-    pub longest_wait: f64,
 }
 
 /// How many jobs are polled.
@@ -66,23 +64,21 @@ fn lengths_about(length: f64) -> impl Iterator<Item = f64> {
 
 /// Polls jobs of about `length` seconds.
 pub fn poll(length: f64, worker: &Worker, pace: Pace) -> Jobs {
-    let (mut polls, mut delay, mut longest_wait) = (0_u32, 0.0, 0_f64);
+    let (mut polls, mut delay) = (0_u32, 0.0);
     for end in lengths_about(length) {
-        let (mut now, mut wait) = (0.0, 0.0);
+        let mut now = 0.0;
         polls += 1;
         while now < end {
-            wait = match pace {
+            now += match pace {
                 Pace::Fixed(seconds) => seconds,
                 Pace::RetryAfter => retry_after(now - worker(now), None),
                 Pace::WorkerSays(seconds) => retry_after(now - worker(now), Some(Duration::from_secs(seconds))),
             };
-            now += wait;
             polls += 1;
         }
         delay += now - end;
-        longest_wait = longest_wait.max(wait);
     }
-    Jobs { polls: f64::from(polls) / f64::from(COUNT), delay: delay / f64::from(COUNT), longest_wait }
+    Jobs { polls: f64::from(polls) / f64::from(COUNT), delay: delay / f64::from(COUNT) }
 }
 
 /// What the endpoint says about a running job whose file is `age` seconds old, before it is spread.
@@ -103,30 +99,6 @@ pub fn polls() -> Table {
         let late = [told.polls, told.delay, 100.0 * told.delay / length];
         let all = [fixed[0], told.polls].map(|polls| JOBS_AT_ONCE * polls / length);
         table.row(name, fixed.into_iter().chain(late).chain(all).map(number));
-    }
-    table
-}
-
-/// Polls of one job, and what `retry-after` saves, for those who write a client.
-pub fn savings() -> Table {
-    const QUEUED: f64 = 60.0;
-    let queued = |now: f64| if now < QUEUED { 0.0 } else { QUEUED };
-    let mut table =
-        Table::new(["job", "polls every second", "by `retry-after`", "times fewer", "late by, s", "at most, s"]);
-    for (name, length, worker) in [
-        ("runs for 10 s", 10.0, WITHOUT_PROGRESS),
-        ("runs for 1 min", 60.0, WITHOUT_PROGRESS),
-        ("runs for 5 min", 300.0, WITHOUT_PROGRESS),
-        ("is queued for 1 min, runs for 5 min", QUEUED + 300.0, &queued),
-        ("runs for 30 min", 1_800.0, WITHOUT_PROGRESS),
-        ("runs for 2 h", 7_200.0, WITHOUT_PROGRESS),
-    ] {
-        let every_second = poll(length, worker, Pace::Fixed(1.0)).polls;
-        let told = poll(length, worker, Pace::RetryAfter);
-        table.row(
-            name,
-            [every_second, told.polls, every_second / told.polls, told.delay, told.longest_wait].map(number),
-        );
     }
     table
 }

@@ -104,7 +104,7 @@ fn where_to_look(case: &Case, reply: Option<&Reply>) -> &'static str {
         (false, 500..) => "docs/failure-modes.md#s3",
         (false, 401) if matches!(case.question.key, Key::Own) => "docs/keys.md#issue-a-key",
         (false, 404) if case.status == 200 => "README.md#keys",
-        _ => "README.md#the-contract",
+        _ => "docs/api.md#answers",
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is asked: every refusal that README's contract promises and a caller can bring about, in the
+//! What is asked: every refusal that `docs/api.md` promises and a caller can bring about, in the
 //! order of its table; with a job, the answers for that too.
 
 use job_status::{

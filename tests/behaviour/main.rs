@@ -12,7 +12,6 @@ mod faults;
 mod freshness;
 mod get;
 mod keys;
-mod local;
 mod openapi;
 mod oracle;
 mod properties;

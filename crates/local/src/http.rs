@@ -1,4 +1,4 @@
-//! The local front door: plain HTTP instead of a gateway's events.
+//! The local gateway: plain HTTP instead of a gateway's events.
 
 use std::{
     convert::Infallible,

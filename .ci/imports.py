@@ -28,11 +28,16 @@ def file_of(path):
     """The file of the module that a `crate::…` path leads to."""
     names = path.split("::")[1:]
     while names:
-        file = SRC.joinpath(*names).with_suffix(".rs")
-        if file.exists():
-            return file
+        folder = SRC.joinpath(*names)
+        for file in (folder.with_suffix(".rs"), folder / "mod.rs"):
+            if file.exists():
+                return file
         names.pop()
     sys.exit(f"{path} is imported through the crate root: write the module's path")
+
+
+def name_of(file):
+    return str((file.parent if file.name == "mod.rs" else file).relative_to(SRC).with_suffix(""))
 
 
 imports = {}
@@ -48,5 +53,5 @@ for file in sorted(SRC.rglob("*.rs")):
 try:
     order = list(graphlib.TopologicalSorter(imports).static_order())
 except graphlib.CycleError as error:
-    sys.exit("imports go round: " + " → ".join(str(file.relative_to(SRC)) for file in error.args[1]))
-print("From the ground up:", ", ".join(str(file.relative_to(SRC).with_suffix("")) for file in order))
+    sys.exit("imports go round: " + " → ".join(map(name_of, error.args[1])))
+print("From the ground up:", ", ".join(map(name_of, order)))

@@ -1,6 +1,6 @@
 //! What the targets share: the endpoint in this process, in front of an S3 that answers at once.
 //!
-//! What an answer must look like is decided by the behaviour tests: their check is used here too.
+//! The behaviour tests' own check decides what an answer must look like.
 //!
 //! What goes wrong here is a finding, so it panics.
 
@@ -23,13 +23,7 @@ use testbed::{
 use tokio::runtime::{Builder, Runtime};
 use tracing::level_filters::LevelFilter;
 
-#[path = "../../tests/behaviour/harness/openapi.rs"]
-mod openapi;
-#[path = "../../tests/behaviour/harness/response.rs"]
-#[allow(unused_macros, unused_imports)]
-mod response;
-
-pub use response::Response;
+pub use testbed::response::Response;
 
 const REQUEST_ID: &str = "8d43fe0c-6ad4-4b14-a2ba-8a8a1d1b7d6f";
 

@@ -20,10 +20,16 @@ use crate::{
 /// else needs to be encoded again, so the query gets no longer than it was.
 const DELIMITERS: &AsciiSet = &AsciiSet::EMPTY.add(b'%').add(b'&').add(b'+').add(b'=');
 
+/// Reads an invocation's event. `None` if it is no HTTP request.
+#[must_use]
+pub fn read(event: &str) -> Option<(Gateway, Request)> {
+    serde_json::from_str::<Event>(event).ok()?.into_request()
+}
+
 /// An event, whichever gateway sent it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Event<'a> {
+struct Event<'a> {
     request_context: Option<RequestContext>,
     // Payload format 2.0.
     raw_path: Option<String>,
@@ -60,7 +66,7 @@ struct Http {
 
 impl Event<'_> {
     /// The request, and the gateway that sent it; `None` if the event is no HTTP request.
-    pub(super) fn into_request(self) -> Option<(Gateway, Request)> {
+    fn into_request(self) -> Option<(Gateway, Request)> {
         let RequestContext { http, elb } = self.request_context.unwrap_or_default();
         let (gateway, method) = match (http, self.http_method) {
             (Some(http), _) => (Gateway::HttpApi, http.method),

@@ -13,7 +13,6 @@ mod freshness;
 mod get;
 mod keys;
 mod large_files;
-mod local;
 mod openapi;
 mod oracle;
 mod properties;

@@ -17,11 +17,13 @@ use crate::harness::{Request, send, start_binary};
 const REQUESTS: u32 = 20_000;
 
 #[tokio::test]
+#[ignore = "takes a minute: .ci/release soak"]
 async fn no_answer_is_mixed_up_and_nothing_grows() {
     soak(1, 1000, 512).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute: .ci/release soak"]
 async fn no_answer_is_mixed_up_and_nothing_grows_while_many_are_under_way() {
     soak(32, 10_000, 1024).await;
 }
@@ -84,6 +86,7 @@ async fn poll(function: &Function, job_id: String) -> String {
 }
 
 #[tokio::test]
+#[ignore = "takes half a minute: .ci/release soak"]
 async fn the_largest_file_is_answered_within_the_memory_of_a_256_mb_function() {
     let segment = r#"{"start":12.5,"text":"And this is what was said, \"more or less\"."},"#;
     let largest = usize::try_from(MAX_STATUS_FILE).unwrap();

@@ -59,10 +59,10 @@ def command(language: str, directory: Path, change: Callable[[str], str] = str) 
         path.write_text(change(snippet("python")))
         return [sys.executable, str(path)]
     if language == "rust":
-        source = ROOT / "crates/local/examples/poll.rs"
+        source = ROOT / "crates/testbed/examples/poll.rs"
         assert source.read_text() == snippet("rust"), f"docs/clients.md and {source} differ"
-        program = ROOT / "target/debug/examples/poll"
-        assert program.is_file(), f"{program} is not there: cargo build -p local --examples"
+        program = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"), "debug/examples/poll")
+        assert program.is_file(), f"{program} is not there: cargo build -p testbed --examples"
         return [str(program)]
     assert language == "typescript"
     if not shutil.which("node"):

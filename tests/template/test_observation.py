@@ -10,7 +10,7 @@ from deployments import EXISTING_BUCKET, EXISTING_DIRECTORY_BUCKET, NEW_BUCKET, 
 from filter_pattern import FilterPattern, Unsupported
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
-ASSUMPTIONS = Path(__file__).parents[2] / "crates" / "scaling" / "src" / "assumptions.rs"
+ASSUMPTIONS = Path(__file__).parents[2] / "crates/pages/src/scaling/assumptions.rs"
 STACK = Stack(**NEW_BUCKET, AlarmTopicArn=TOPIC)
 ALARMS = STACK.of_type("AWS::CloudWatch::Alarm")
 NAMESPACE = "job-status/job-status"

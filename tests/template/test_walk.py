@@ -1,12 +1,17 @@
 """What keeps .ci/walk.py complete."""
 
 import pytest
-from walk import PAGES, ROOT, Failed, commands, plan
+from walk import PAGES, QUICK, ROOT, Failed, commands, plan
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_walk_knows_every_command_of_its_pages(page):
     assert plan(page, (ROOT / page).read_text()) != []
+
+
+def test_the_quick_walk_knows_no_other_commands():
+    page, commands = QUICK
+    assert set(commands) <= set(PAGES[page])
 
 
 def test_a_command_that_the_walk_does_not_know_is_refused():

@@ -6,10 +6,6 @@
 
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
-use aws_sdk_s3::{
-    Client, Config,
-    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
-};
 use hyper::{Method, Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -65,18 +61,4 @@ pub async fn start(root: &Path, address: SocketAddr) -> io::Result<SocketAddr> {
         }
     });
     Ok(address)
-}
-
-/// The SDK's client for the server at a URL. It asks once.
-#[must_use]
-pub fn client(url: &str) -> Client {
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .retry_config(RetryConfig::disabled())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "local"))
-        .endpoint_url(url)
-        .force_path_style(true);
-    Client::from_conf(config.build())
 }

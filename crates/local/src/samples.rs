@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::watched::{WATCHED, status_file};
+use crate::changing::{CHANGING, status_file};
 
 /// Just queued.
 pub const QUEUED: &str = "11111111-1111-4111-8111-111111111111";
@@ -42,8 +42,8 @@ pub fn write(directory: &Path, now: SystemTime) -> io::Result<()> {
         put(directory, job_id, text.trim_end(), now - age)?;
     }
     put(directory, LARGE, &transcript(), now)?;
-    // Until its worker is at work: whoever asks first finds it.
-    put(directory, WATCHED, &status_file(0), now)
+    // Its worker starts later, and the first poll finds it already.
+    put(directory, CHANGING, &status_file(0), now)
 }
 
 fn put(directory: &Path, job_id: &str, text: &str, written: SystemTime) -> io::Result<()> {

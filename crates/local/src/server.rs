@@ -1,4 +1,4 @@
-//! Start-up: S3, settings, endpoint, front door; and what is printed about them.
+//! Start-up: S3, settings, endpoint, gateway; and what is printed about them.
 
 use std::{
     fmt::{self, Write as _},
@@ -13,15 +13,15 @@ use std::{
 };
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
 use job_status::{Endpoint, Settings, chain};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::net::TcpListener;
 
-use crate::{Options, directory::Files, http, page::Page, s3, samples, watched};
+use crate::{Options, changing, directory::Files, http, page::Page, s3, samples};
 
 /// Where the S3 server listens unless it is told.
 const S3_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
@@ -37,7 +37,7 @@ pub struct Server {
     api_key: String,
     jobs: Jobs,
     /// Root of the S3 server, removed when the server goes.
-    _root: Option<TempDir>,
+    root: Option<TempDir>,
 }
 
 enum Jobs {
@@ -91,7 +91,7 @@ impl Server {
             url: format!("http://{url}"),
             api_key: options.api_key,
             jobs,
-            _root: root,
+            root,
         })
     }
 
@@ -101,22 +101,17 @@ impl Server {
         &self.url
     }
 
-    /// Serves until `stop` is ready. Among the samples there is then a job that lives.
+    /// Serves until `stop` is ready. Meanwhile one of the samples changes.
     ///
     /// # Errors
     /// Connections can't be accepted any more.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let serving = http::listen(self.listener, self.endpoint, Page::new(&self.api_key), stop);
-        let Jobs::Samples { s3, .. } = &self.jobs else { return serving.await };
-        let (over, stopped) = oneshot::channel::<()>();
-        let serving = async {
-            let _over = over;
-            serving.await
-        };
-        let stopped = async {
-            let _ = stopped.await;
-        };
-        tokio::join!(serving, watched::live(s3, stopped)).0
+        let (Jobs::Samples { directory, .. }, Some(root)) = (&self.jobs, &self.root) else { return serving.await };
+        tokio::select! {
+            served = serving => served,
+            never = changing::work(directory, root.path()) => match never {},
+        }
     }
 }
 
@@ -216,8 +211,8 @@ impl fmt::Display for Server {
         }
         writeln!(f, "  API key   {api_key}\n  stop      Ctrl-C\n")?;
         if let Jobs::Samples { .. } = &self.jobs {
-            writeln!(f, "# a job that lives: watch it to its end")?;
-            writeln!(f, "JOBS_API_KEY={} cargo jobs wait --url {url} {}", quoted(api_key), watched::WATCHED)?;
+            writeln!(f, "# a sample that changes: watch it to its end")?;
+            writeln!(f, "JOBS_API_KEY={} cargo jobs wait --url {url} {}", quoted(api_key), changing::CHANGING)?;
             for (what, job_id) in [
                 ("done", samples::DONE),
                 ("running: ask again after retry-after seconds", samples::RUNNING),

@@ -1,7 +1,7 @@
-//! Blocks of the documentation that are made by programs, so that what code knows stands in code only.
+//! Blocks of the documentation that are made by a program, so that what code knows stands in code only.
 //!
-//! A block stands between `<!-- program: name -->` and `<!-- / -->`. The program with that name
-//! replaces it; everything else on the page is written by people. `.ci/run` runs the programs and
+//! A block stands between `<!-- part: name -->` and `<!-- / -->`, where the part is that of the program
+//! which replaces the block. People write everything else on the page. `.ci/run` runs the program and
 //! fails if a page changes.
 
 use std::{
@@ -15,28 +15,28 @@ pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 const END: &str = "<!-- / -->";
 
-/// Replaces the blocks of `program` in `file`, a path in the repository: each block's name and
-/// its new content.
+/// Replaces the blocks of `part` in `file`, a path in the repository: each block's name and its new
+/// content.
 ///
 /// # Errors
-/// The file cannot be read or written, or its blocks of that program are not exactly these.
-pub fn update(file: &str, program: &str, blocks: &[(&str, &dyn Display)]) -> io::Result<()> {
+/// The file cannot be read or written, or its blocks of that part are not exactly these.
+pub fn update(file: &str, part: &str, blocks: &[(&str, &dyn Display)]) -> io::Result<()> {
     let fault = |fault: String| io::Error::other(format!("{file}: {fault}"));
     let path = Path::new(ROOT).join(file);
     let text = fs::read_to_string(&path).map_err(|error| fault(error.to_string()))?;
-    fs::write(path, fill(text, program, blocks).map_err(fault)?)
+    fs::write(path, fill(text, part, blocks).map_err(fault)?)
 }
 
-fn fill(mut text: String, program: &str, blocks: &[(&str, &dyn Display)]) -> Result<String, String> {
+fn fill(mut text: String, part: &str, blocks: &[(&str, &dyn Display)]) -> Result<String, String> {
     for (name, content) in blocks {
-        let start = format!("<!-- {program}: {name} -->");
+        let start = format!("<!-- {part}: {name} -->");
         let (before, rest) = text.split_once(&start).ok_or_else(|| format!("there is no {start}"))?;
         let end = rest.split_once(END).filter(|(old, _)| !old.contains("<!--"));
         let (_, after) = end.ok_or_else(|| format!("{start} has no {END}"))?;
         text = format!("{before}{start}\n{content}\n{END}{after}");
     }
-    let starts = text.matches(&format!("<!-- {program}: ")).count();
-    if starts == blocks.len() { Ok(text) } else { Err(format!("{starts} blocks for {} of {program}", blocks.len())) }
+    let starts = text.matches(&format!("<!-- {part}: ")).count();
+    if starts == blocks.len() { Ok(text) } else { Err(format!("{starts} blocks for {} of {part}", blocks.len())) }
 }
 
 /// A table in Markdown.

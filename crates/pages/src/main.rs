@@ -1,4 +1,7 @@
-//! `cargo pages` fills the parts of the documentation that the function's own code knows.
+//! `cargo pages` fills the parts of the documentation that code knows: those that follow from the
+//! function's own code, here, and those that follow from its arithmetic, in [`scaling`].
+
+mod scaling;
 
 use std::{fs, io, path::Path, time::Duration};
 
@@ -15,7 +18,8 @@ use pages::{Table, thousands};
 fn main() -> io::Result<()> {
     pages::update("docs/failure-modes.md", "pages", &[("times", &times()), ("s3", &s3()), ("sizes", &sizes())])?;
     pages::update("docs/settings.md", "pages", &[("variables", &variables())])?;
-    pages::update("docs/design/reliability.md", "pages", &[("counts", &counts()?)])
+    pages::update("docs/design/reliability.md", "pages", &[("counts", &counts()?)])?;
+    scaling::fill()
 }
 
 /// What the tests cover one by one.

@@ -7,7 +7,11 @@ use std::{
     process::{ExitStatus, Output, Stdio},
 };
 
-use aws_sdk_s3::{Client, operation::get_object::GetObjectOutput};
+use aws_sdk_s3::{
+    Client, Config,
+    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
+    operation::get_object::GetObjectOutput,
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -46,8 +50,17 @@ impl S3 {
         jobs(self.address, arguments)
     }
 
+    /// It asks once.
     pub fn client(&self) -> Client {
-        local::s3::client(&format!("http://{}", self.address))
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .retry_config(RetryConfig::disabled())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new(local::s3::ACCESS_KEY, local::s3::SECRET_KEY, None, None, "test"))
+            .endpoint_url(format!("http://{}", self.address))
+            .force_path_style(true);
+        Client::from_conf(config.build())
     }
 
     pub async fn get(&self, key: &str) -> GetObjectOutput {

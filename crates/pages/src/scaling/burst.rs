@@ -6,7 +6,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, path::Path};
 use fastrand::Rng;
 use pages::Table;
 
-use crate::{
+use super::{
     assumptions::{
         BURST_CALLERS, BURST_SPREAD_MS, CALLER_JITTER, CALLER_WAITS_S, COLD_CPU_MS, CONNECT_MS, FRONT_DOOR_MS,
         LAMBDA_CONCURRENCY, NEW_ACCOUNT_CONCURRENCY, PLATFORM_MS, PLATFORM_P99, PYTHON_COLD_CPU_MS, PYTHON_WARM_CPU_MS,

@@ -1,18 +1,23 @@
 //! `cargo local`: the endpoint over plain HTTP.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::{
+    collections::HashSet,
     fs::{self, File},
+    future::pending,
     net::SocketAddr,
+    os::unix::fs::MetadataExt,
     path::Path,
+    sync::mpsc::TryRecvError,
+    thread,
     time::{Duration, SystemTime},
 };
 
 use clap::{CommandFactory, Parser};
 use local::{
-    Options, Server, s3,
-    samples::{DONE, LARGE, RUNNING, UNKNOWN},
-    server::BUCKET,
-    watched::{self, PERIOD, WATCHED},
+    Options, Server,
+    changing::{self, CHANGING, PERIOD},
+    samples::{self, DONE, LARGE, RUNNING, UNKNOWN},
 };
 use serde_json::Value;
 use tokio::{
@@ -175,29 +180,29 @@ fn list(directory: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_job_that_lives_is_the_first_to_be_offered_and_is_there_from_the_first_request() {
+async fn a_sample_that_changes_is_the_first_to_be_offered_and_is_there_from_the_first_request() {
     let local = start(&[]).await;
-    let pasted = local.printed.lines().find(|line| !line.starts_with([' ', '#']) && line.contains(WATCHED)).unwrap();
-    assert_eq!(pasted, format!("JOBS_API_KEY='demo-key' cargo jobs wait --url {} {WATCHED}", local.url));
+    let pasted = local.printed.lines().find(|line| !line.starts_with([' ', '#']) && line.contains(CHANGING)).unwrap();
+    assert_eq!(pasted, format!("JOBS_API_KEY='demo-key' cargo jobs wait --url {} {CHANGING}", local.url));
     assert!(local.printed.find(pasted) < local.printed.find("curl"), "{}", local.printed);
-    let queued = poll(&local.url, WATCHED).await;
-    assert!(queued.contains(&format!(r#""response":{},"#, watched::status_file(0))), "{queued}");
+    let queued = poll(&local.url, CHANGING).await;
+    assert!(queued.contains(&format!(r#""response":{},"#, changing::status_file(0))), "{queued}");
 
     let jobs = tempfile::tempdir().unwrap();
     let without = start(&["--jobs", jobs.path().to_str().unwrap()]).await;
-    assert!(!without.printed.contains(WATCHED), "{}", without.printed);
-    assert!(poll(&without.url, WATCHED).await.starts_with("HTTP/1.1 404"));
+    assert!(!without.printed.contains(CHANGING), "{}", without.printed);
+    assert!(poll(&without.url, CHANGING).await.starts_with("HTTP/1.1 404"));
 }
 
 #[test]
-fn the_job_that_lives_goes_from_queued_through_running_to_done() {
-    let schema = serde_json::from_str(include_str!("../../schemas/status.schema.json")).unwrap();
+fn the_sample_that_changes_goes_from_queued_through_running_to_done() {
+    let schema = serde_json::from_str(include_str!("../../../schemas/status.schema.json")).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
     let mut states: Vec<String> = Vec::new();
     for second in 0..PERIOD {
-        let file: Value = serde_json::from_str(&watched::status_file(second)).unwrap();
+        let file: Value = serde_json::from_str(&changing::status_file(second)).unwrap();
         assert!(schema.is_valid(&file), "{file}");
-        assert_eq!(file["job_id"], WATCHED);
+        assert_eq!(file["job_id"], CHANGING);
         let state =
             format!("{} {}", file["job_status"].as_str().unwrap(), file["progress"].as_str().unwrap_or_default());
         if states.last() != Some(&state) {
@@ -226,61 +231,51 @@ fn the_job_that_lives_goes_from_queued_through_running_to_done() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_job_that_lives_begins_anew_when_it_is_over() {
-    let (directory, began) = (tempfile::tempdir().unwrap(), Instant::now());
-    let mut work = std::pin::pin!(watched::work(directory.path()));
+async fn the_sample_that_changes_begins_anew_when_it_is_done() {
+    let (directory, beside, began) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), Instant::now());
+    let mut work = std::pin::pin!(changing::work(directory.path(), beside.path()));
     for second in 0..PERIOD + 7 {
         // In the middle of this second.
         let middle = began + Duration::from_millis(1000 * second + 500);
         timeout_at(middle, &mut work).await.unwrap_err();
-        let written = fs::read_to_string(directory.path().join(format!("{WATCHED}.json"))).unwrap();
-        assert_eq!(written, watched::status_file(second % PERIOD), "after {second} s");
+        let written = fs::read_to_string(directory.path().join(format!("{CHANGING}.json"))).unwrap();
+        assert_eq!(written, changing::status_file(second % PERIOD), "after {second} s");
     }
-    assert_eq!(list(directory.path()), [format!("{WATCHED}.json")]);
+    assert_eq!(list(directory.path()), [format!("{CHANGING}.json")]);
+    assert!(list(beside.path()).is_empty());
 }
 
-#[tokio::test]
-async fn the_job_that_lives_is_published_as_any_workers_files_are() {
-    let local = start(&[]).await;
-    let s3 = local.printed.split("http://").find_map(|rest| Some(rest.split_once(", bucket")?.0)).unwrap();
-    let file = published(&format!("http://{s3}")).await;
-    assert!((0..PERIOD).any(|second| file == watched::status_file(second)), "{file}");
-}
-
-#[tokio::test]
-async fn what_its_worker_writes_gets_to_the_bucket() {
-    let (root, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    fs::create_dir(root.path().join(BUCKET)).unwrap();
-    let s3 = s3::start(root.path(), SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-    let s3 = format!("http://{s3}");
-    let (stop, stopped) = oneshot::channel::<()>();
-    let path = directory.path().join(format!("{WATCHED}.json"));
-    let write = |second| fs::write(&path, watched::status_file(second)).unwrap();
-    let publish = watched::publish(directory.path(), &s3, async { stopped.await.unwrap() });
-    let work = async {
-        for second in [0, 5, 7, 29] {
-            write(second);
-            while published(&s3).await != watched::status_file(second) {}
+#[tokio::test(start_paused = true)]
+async fn who_reads_the_sample_that_changes_meanwhile_sees_a_whole_file() {
+    let (directory, beside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    samples::write(directory.path(), SystemTime::now()).unwrap();
+    let path = directory.path().join(format!("{CHANGING}.json"));
+    let whole: HashSet<_> = (0..PERIOD).map(changing::status_file).collect();
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let reader = thread::spawn(move || {
+        while stopped.try_recv() == Err(TryRecvError::Empty) {
+            let read = fs::read_to_string(&path).unwrap();
+            assert!(whole.contains(&read), "{read:?}");
         }
-        write(0); // and what is pending is sent at the end
-        stop.send(()).unwrap();
-    };
-    tokio::join!(publish, work).0.unwrap();
-    assert_eq!(published(&s3).await, watched::status_file(0));
+    });
+    let hour = Instant::now() + Duration::from_hours(1);
+    timeout_at(hour, changing::work(directory.path(), beside.path())).await.unwrap_err();
+    drop(stop);
+    reader.join().unwrap();
 }
 
-/// The job's status file in the bucket, as soon as a publisher has put it there.
-async fn published(s3: &str) -> String {
-    let client = s3::client(s3);
-    loop {
-        let object = client.get_object().bucket(BUCKET).key(format!("{WATCHED}.json")).send().await;
-        let Ok(object) = object else { continue };
-        // Nobody else names the content's digest.
-        let Some(sha256) = object.metadata().and_then(|metadata| metadata.get("sha256")).cloned() else { continue };
-        assert_eq!(object.content_type(), Some("application/json"));
-        let file = String::from_utf8(object.body.collect().await.unwrap().to_vec()).unwrap();
-        assert_eq!(sha256, testbed::keyring::sha256(&file));
-        return file;
+#[tokio::test]
+async fn the_sample_that_changes_is_written_into_the_served_directory() {
+    let options = Options::try_parse_from(["cargo local", "--port", "0", "--s3-listen", "127.0.0.1:0"]).unwrap();
+    let server = Server::start(options).await.unwrap_or_else(|error| panic!("{error}"));
+    let (url, printed) = (server.url().to_owned(), server.to_string());
+    let directory = printed.lines().find_map(|line| line.trim().strip_prefix("samples")).unwrap();
+    let path = Path::new(directory.split_whitespace().next().unwrap()).join(format!("{CHANGING}.json"));
+    let first = fs::metadata(&path).unwrap().ino();
+    tokio::spawn(server.run(pending()));
+    while fs::metadata(&path).unwrap().ino() == first {
+        let queued = poll(&url, CHANGING).await;
+        assert!(queued.contains(&changing::status_file(0)), "{queued}");
     }
 }
 
@@ -305,7 +300,7 @@ async fn a_reference_page_is_served_beside_the_endpoint_and_loads_nothing_from_e
         ("/", "text/html; charset=utf-8", "<title>Job status: reference</title>"),
         ("/?a=b", "text/html; charset=utf-8", r#" data-api-key="demo-key">"#),
         ("/page.js", "text/javascript; charset=utf-8", r#"url: "/openapi.yaml","#),
-        ("/openapi.yaml", "application/yaml", include_str!("../../schemas/openapi.yaml")),
+        ("/openapi.yaml", "application/yaml", include_str!("../../../schemas/openapi.yaml")),
         ("/swagger-ui-bundle.js", "text/javascript; charset=utf-8", "SwaggerUIBundle"),
         ("/swagger-ui.css", "text/css; charset=utf-8", ".swagger-ui"),
         ("/favicon-32x32.png", "image/png", "PNG"),

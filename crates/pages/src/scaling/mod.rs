@@ -1,9 +1,9 @@
 //! How the endpoint scales, by arithmetic and a small simulation: what ten polls a day need and
 //! cost and how long callers wait, and the same for a hundred thousand polls a second.
 //!
-//! `cargo scaling` fills the tables of `docs/scaling.md` and draws the charts in `docs/scaling/`.
-//! All numbers come from `assumptions.rs` and from the function's own code. The random numbers
-//! have a fixed seed, so the same code makes the same bytes.
+//! The tables and charts are those of `docs/scaling.md`; other pages say what polls cost, too. All
+//! numbers come from `assumptions.rs` and from the function's own code. The random numbers have a
+//! fixed seed, so the same code makes the same bytes.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 #![allow(clippy::doc_markdown)] // products' names
@@ -20,7 +20,11 @@ mod traffic;
 
 use std::{fs, io, path::Path};
 
-fn main() -> io::Result<()> {
+/// Fills the tables and draws the charts.
+///
+/// # Errors
+/// A page or a chart cannot be read or written.
+pub fn fill() -> io::Result<()> {
     let bursts = burst::bursts();
     pages::update(
         "docs/scaling.md",

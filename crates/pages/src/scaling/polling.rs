@@ -8,7 +8,7 @@ use std::{path::Path, time::Duration};
 use job_status::{Progress, State, limits::RETRY_AFTER_SECONDS};
 use pages::Table;
 
-use crate::{
+use super::{
     assumptions::JOBS_AT_ONCE,
     chart::{Axis, Corner, Line, Range, decades, draw, labelled, points},
     numbers::number,

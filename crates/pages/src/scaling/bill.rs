@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pages::Table;
 
-use crate::{
+use super::{
     assumptions::{
         self, ACCESS_LOG_BYTES, ACCESS_LOGS, ALARM_METRIC, ALARM_METRICS, ANSWER_BYTES, DASHBOARD, DATA_OUT,
         KMS_REQUESTS, KMS_WITH_BUCKET_KEYS, LAMBDA_GB_SECONDS, LAMBDA_LOGS, LAMBDA_REQUESTS, LCU_CONNECTIONS, LCU_HOUR,

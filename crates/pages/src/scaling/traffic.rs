@@ -5,7 +5,7 @@ use std::path::Path;
 use job_status::limits::THROTTLED_RETRY_AFTER_SECONDS;
 use pages::Table;
 
-use crate::{
+use super::{
     assumptions::{
         ENVIRONMENTS_PER_TEN_SECONDS, GATEWAY_RATE, LAMBDA_CONCURRENCY, MONTH_S, NEW_ACCOUNT_CONCURRENCY,
         REQUESTS_PER_CONCURRENCY, S3_PARTITION_GETS, THROTTLE_RATE,

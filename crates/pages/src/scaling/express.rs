@@ -2,7 +2,7 @@
 
 use pages::Table;
 
-use crate::{
+use super::{
     assumptions::{
         EXPRESS_GETS, EXPRESS_PUTS, EXPRESS_READ, EXPRESS_STORAGE, EXPRESS_WRITTEN, LAMBDA_GB_SECONDS, MONTH_S,
         S3_GETS, S3_PUTS, S3_STORAGE, STATUS_DAYS, WRITES_PER_JOB,

@@ -5,7 +5,10 @@ use std::time::Duration;
 use local::samples::{DONE, RUNNING, UNKNOWN};
 use serde_json::{Value, json};
 
-use crate::harness::{Environment, GATEWAYS, Gateway, REQUEST_ID, Request, Response, assert_response};
+use crate::{
+    answers::assert_echoed,
+    harness::{Environment, GATEWAYS, Gateway, REQUEST_ID, Request, Response, assert_response},
+};
 
 #[tokio::test]
 async fn a_get_is_answered_as_a_post_is() {
@@ -22,7 +25,7 @@ async fn a_get_is_answered_as_a_post_is() {
             {"endpoint":"/v1/toolkit/job/status","code":200,"id":"order 66","job_id":"22222222-2222-4222-8222-222222222222","response":{"job_status":"running","job_id":"22222222-2222-4222-8222-222222222222","queue_id":140368864456064,"process_id":123456,"response":null},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
             "#);
         }
-        assert_response!(environment.send(Request::get(format!("job_id={UNKNOWN}")).through(gateway)).await, @r#"
+        assert_response!(environment.send(Request::get_job(UNKNOWN).through(gateway)).await, @r#"
         404
 
         {"error":"Job not found","job_id":"00000000-0000-4000-8000-000000000000"}
@@ -48,13 +51,8 @@ async fn parameters_are_percent_decoded_and_others_are_ignored() {
         (format!("job_id={DONE}&Job_id=x&ID=y&x=%FF&%FF=x&x=1&x=2"), "null"),
         (format!("job_id={DONE}&x={}", "x".repeat(16 * 1024 - 46)), "null"),
     ] {
-        for gateway in &GATEWAYS {
-            let response = environment.send(Request::get(query.as_str()).through(gateway)).await;
-            let start = format!(
-                r#"{{"endpoint":"/v1/toolkit/job/status","code":200,"id":{echoed},"job_id":"{DONE}","response":{{"#
-            );
-            assert!(response.body.starts_with(&start), "{query} through {}: {response}", gateway.name);
-        }
+        let response = environment.send_through_each(&Request::get(query.as_str())).await;
+        assert_echoed(&response, echoed, &query);
     }
 }
 
@@ -79,11 +77,9 @@ async fn a_bad_query_string_gets_a_message_that_says_what_is_wrong() {
             "The query string is too large: at most 16384 bytes are accepted",
         ),
     ] {
-        for gateway in &GATEWAYS {
-            let response = environment.send(Request::get(query.as_str()).through(gateway)).await;
-            let body = format!(r#"{{"error":"{error}","code":{status}}}"#);
-            assert_eq!((response.status, response.body), (status, body), "{query} through {}", gateway.name);
-        }
+        let body = format!(r#"{{"error":"{error}","code":{status}}}"#);
+        let response = environment.send_through_each(&Request::get(query.as_str())).await;
+        assert_eq!((response.status, response.body), (status, body), "{query}");
     }
 }
 
@@ -120,20 +116,19 @@ async fn a_request_with_several_faults_is_told_the_first_in_the_documented_order
 async fn a_get_is_not_asked_for_its_body_nor_a_post_for_its_query_string() {
     let environment = Environment::start().await;
     let body = json!({ "job_id": UNKNOWN }).to_string();
-    for gateway in &GATEWAYS {
-        let get = Request { body: body.clone().into(), ..Request::get(format!("job_id={DONE}")) };
-        assert_eq!(environment.send(get.through(gateway)).await.status, 200, "{}", gateway.name);
-        let large = Request { body: "x".repeat(20_000).into(), ..Request::get(format!("job_id={DONE}")) };
-        assert_eq!(environment.send(large.through(gateway)).await.status, 200, "{}", gateway.name);
-        let post = Request { query: "job_id=x".into(), ..Request::job(DONE) };
-        assert_eq!(environment.send(post.through(gateway)).await.status, 200, "{}", gateway.name);
+    for request in [
+        Request { body: body.into(), ..Request::get_job(DONE) },
+        Request { body: "x".repeat(20_000).into(), ..Request::get_job(DONE) },
+        Request { query: "job_id=x".into(), ..Request::job(DONE) },
+    ] {
+        assert_eq!(environment.send_through_each(&request).await.status, 200, "{}", request.event());
     }
 }
 
 #[tokio::test]
 async fn the_fuller_map_of_parameters_counts_and_null_is_none() {
     let environment = Environment::start().await;
-    let polled = async |gateway: &'static _, one: Value, many: Value| {
+    let status = async |gateway: &'static _, one: Value, many: Value| {
         let mut event = Request::get("").through(gateway).event();
         event["queryStringParameters"] = one;
         event["multiValueQueryStringParameters"] = many;
@@ -144,16 +139,21 @@ async fn the_fuller_map_of_parameters_counts_and_null_is_none() {
     };
     for gateway in GATEWAYS.iter().filter(has_both_maps) {
         let (one, many) = (json!({ "job_id": DONE }), json!({ "job_id": [DONE] }));
-        assert_eq!(polled(gateway, one.clone(), Value::Null).await, 200, "{}", gateway.name);
-        assert_eq!(polled(gateway, one.clone(), json!({})).await, 200, "{}", gateway.name);
-        assert_eq!(polled(gateway, Value::Null, many.clone()).await, 200, "{}", gateway.name);
-        assert_eq!(polled(gateway, one.clone(), json!({ "job_id": [DONE, DONE] })).await, 400, "{}", gateway.name);
-        assert_eq!(polled(gateway, json!({ "job_id": null }), Value::Null).await, 400, "{}", gateway.name);
-        assert_eq!(polled(gateway, Value::Null, Value::Null).await, 400, "{}", gateway.name);
+        for (one, many, expected) in [
+            (one.clone(), Value::Null, 200),
+            (one.clone(), json!({}), 200),
+            (Value::Null, many, 200),
+            (one, json!({ "job_id": [DONE, DONE] }), 400),
+            (json!({ "job_id": null }), Value::Null, 400),
+            (Value::Null, Value::Null, 400),
+        ] {
+            let case = format!("{one} and {many} through {}", gateway.name);
+            assert_eq!(status(gateway, one, many).await, expected, "{case}");
+        }
     }
     let encoded = json!({ "job%5Fid": [DONE.replace('-', "%2d")] });
     for gateway in GATEWAYS.iter().filter(has_both_maps) {
-        let status = if gateway.keeps_query { 200 } else { 400 };
-        assert_eq!(polled(gateway, Value::Null, encoded.clone()).await, status, "{}", gateway.name);
+        let expected = if gateway.keeps_query { 200 } else { 400 };
+        assert_eq!(status(gateway, Value::Null, encoded.clone()).await, expected, "{}", gateway.name);
     }
 }

@@ -4,19 +4,28 @@
 
 mod clock;
 mod deployment;
+mod each_gateway;
+mod failure;
+mod fault_s3;
+mod fresh;
 mod gateway;
 mod logs;
 mod process;
 mod request;
+mod runtime;
 mod seeds;
 mod snapshot;
 
 pub use clock::{Clock, fast_timers};
 pub use deployment::{Deployment, Environment, REQUEST_ID};
+pub use each_gateway::without_times;
+pub use failure::failure;
+pub use fault_s3::STATUS;
 pub use gateway::{GATEWAYS, Gateway};
 pub use logs::Logs;
 pub use process::{BINARY, send, start_binary};
 pub use request::Request;
+pub use runtime::runtime;
 pub use seeds::seed;
 pub(crate) use snapshot::assert_response;
 pub use testbed::response::Response;

@@ -62,6 +62,24 @@ async fn each_key_of_the_ring_is_accepted_and_logged_by_its_name() {
 }
 
 #[tokio::test]
+async fn a_missing_an_empty_and_a_wrong_key_get_the_same_bytes() {
+    let environment = Environment::start().await;
+    let missing = environment.send(Request::job(DONE).no_key()).await.to_string();
+    assert!(missing.starts_with("401\n"), "{missing}");
+    for key in ["", " ", "wrong", "DEMO-KEY", "demo-key ", "demo-key, demo-key", "\u{e9}\u{20ac}"] {
+        assert_eq!(environment.send(Request::job(DONE).key(key)).await.to_string(), missing, "{key:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_key_is_refused_even_if_its_digest_is_configured() {
+    let keys = keyring::document(&[entry("nobody", "")]);
+    let environment = Deployment::with_samples().await.set("API_KEYS", keys).start().await;
+    assert_eq!(environment.send(Request::job(DONE).key("")).await.status, 401);
+    assert_eq!(environment.send(Request::job(DONE).no_key()).await.status, 401);
+}
+
+#[tokio::test]
 async fn a_key_works_until_the_moment_it_expires() {
     // The tests' clock starts at 2026-11-23T12:00:00Z.
     let expiring = with(entry("expiring", "expiring"), "expires", "2026-11-23T14:00:10+02:00");

@@ -1,23 +1,30 @@
-//! Behaviour, through the front door: real events in, exact answers out, a real S3 in between.
+//! Behaviour, through the gateways: real events in, exact answers out, a real S3 in between.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 // A table of cases is as long as it has to be.
 #![allow(clippy::too_many_lines, clippy::format_push_string)]
 
 mod harness;
 
+mod answers;
 mod binary;
-mod contract;
+mod compression;
 mod express;
 mod faults;
 mod freshness;
+mod gateways;
 mod get;
 mod keys;
 mod large_files;
 mod openapi;
 mod oracle;
+mod pace;
 mod properties;
 mod real_world;
+mod request_body;
+mod request_log;
+mod routes;
 mod runtime_api;
 mod settings;
+mod size_limits;
 mod soak;
 mod status_files;

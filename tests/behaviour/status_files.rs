@@ -1,19 +1,9 @@
 //! Status files: as workers write them, and as they should not.
 
-use std::time::Duration;
-
-use job_status::{
-    Body, Gzip, encode,
-    limits::{GZIP_FROM, PAYLOAD_OVERHEAD},
-};
 use local::samples::UNKNOWN;
 use serde_json::{Value, json};
-use testbed::{
-    fault_s3::{Act, FaultS3, object, object_announced_as},
-    status_file::noisy,
-};
 
-use crate::harness::{Deployment, Environment, GATEWAYS, Request, assert_response};
+use crate::harness::{Environment, failure};
 
 #[tokio::test]
 async fn content_is_passed_on_byte_for_byte() {
@@ -148,24 +138,13 @@ async fn only_a_known_unfinished_state_asks_for_another_poll() {
 #[tokio::test]
 async fn content_that_is_not_one_json_object_is_a_500_that_says_so() {
     let environment = Environment::start().await;
-    assert_response!(environment.poll_file("").await, @r#"
-    500
-
-    {"error":"Failed to retrieve job status: the status file is empty","code":500}
-    "#);
-    assert_response!(environment.poll_file(r#"{"job_status":"do"#).await, @r#"
-    500
-
-    {"error":"Failed to retrieve job status: the status file is not a JSON object","code":500}
-    "#);
-    assert_response!(environment.poll_file(b"{\"job_status\":\"d\xf6ne\"}").await, @r#"
-    500
-
-    {"error":"Failed to retrieve job status: the status file is not UTF-8","code":500}
-    "#);
+    let not_utf_8 = b"{\"job_status\":\"d\xf6ne\"}";
+    assert_eq!(environment.poll_file(not_utf_8).await.to_string(), failure("the status file is not UTF-8"));
     for (content, message) in [
+        ("", "the status file is empty"),
         (" \n", "the status file is empty"),
         ("\u{feff}", "the status file is empty"),
+        (r#"{"job_status":"do"#, "the status file is not a JSON object"),
         ("done", "the status file is not a JSON object"),
         ("null", "the status file is not a JSON object"),
         (r#"[{"job_status":"done"}]"#, "the status file is not a JSON object"),
@@ -180,9 +159,7 @@ async fn content_that_is_not_one_json_object_is_a_500_that_says_so() {
         (r#"{"text":"\x41"}"#, "the status file is not a JSON object"),
         (r#"{"text":"\u00"}"#, "the status file is not a JSON object"),
     ] {
-        let response = environment.poll_file(content).await;
-        let body = format!(r#"{{"error":"Failed to retrieve job status: {message}","code":500}}"#);
-        assert_eq!((response.status, response.body), (500, body), "{content}");
+        assert_eq!(environment.poll_file(content).await.to_string(), failure(message), "{content}");
         let line = environment.logs.request();
         assert_eq!((&line["outcome"], &line["kind"]), (&"failed".into(), &"malformed_status_file".into()), "{line}");
     }
@@ -197,156 +174,5 @@ async fn nesting_of_any_depth_is_passed_on() {
         let in_status = content.replace("response", "job_status");
         assert_eq!(environment.poll_file(&in_status).await.status_file(), in_status);
         assert_eq!(environment.poll_file(&content[..15_000]).await.status, 500, "cut off");
-    }
-}
-
-#[tokio::test]
-async fn a_huge_file_is_refused_before_it_is_downloaded() {
-    let s3 = FaultS3::start().await;
-    let environment = Deployment::with_s3(s3.url()).start().await;
-    // If it waited for the body, it would wait for ever.
-    s3.then([Act::Hang(object_announced_as(50_000_000, "", b"{"))]);
-    s3.take_requests();
-    let response = environment.send(Request::job(UNKNOWN).header("accept-encoding", "gzip")).await;
-    assert_response!(response, @r#"
-    500
-
-    {"error":"Failed to retrieve job status: the status is too large","code":500}
-    "#);
-    assert_eq!(s3.take_requests().len(), 1, "not tried again");
-    let line = environment.logs.request();
-    assert_eq!(line["error"], "too_large: the object has at least 50000000 bytes, 33554432 are read");
-}
-
-#[tokio::test]
-async fn a_file_that_cannot_fit_uncompressed_is_refused_before_it_is_downloaded() {
-    let s3 = FaultS3::start().await;
-    let environment = Deployment::with_s3(s3.url()).start().await;
-    let compress = "the status is too large to be sent uncompressed: send accept-encoding: gzip";
-    for (size, gateway, message) in [
-        (7_000_000, &GATEWAYS[0], compress),
-        (1_100_000, &GATEWAYS[1], compress),
-        (7_000_000, &GATEWAYS[2], "the status is too large"),
-        (50_000_000, &GATEWAYS[0], "the status is too large"),
-    ] {
-        // If it waited for the body, it would wait for ever.
-        s3.then([Act::Hang(object_announced_as(size, "", b"{"))]);
-        s3.take_requests();
-        let response = environment.send(Request::job(UNKNOWN).through(gateway)).await;
-        let body = format!(r#"{{"error":"Failed to retrieve job status: {message}","code":500}}"#);
-        assert_eq!((response.status, response.body), (500, body), "{size} through {}", gateway.name);
-        assert_eq!(s3.take_requests().len(), 1, "not tried again");
-        let line = environment.logs.request();
-        assert!(line["error"].as_str().unwrap().contains(&size.to_string()), "{line}");
-    }
-}
-
-#[tokio::test]
-async fn a_body_longer_than_announced_is_cut_off() {
-    let s3 = FaultS3::start().await;
-    let environment = Deployment::with_s3(s3.url()).start().await;
-    let mut longer = object(r#"{"job_status":"done"}"#);
-    longer.extend_from_slice(b"and more than was announced");
-    s3.then([Act::Answer(longer), Act::Answer(object(r#"{"job_status":"queued"}"#))]);
-    assert_eq!(environment.poll(UNKNOWN).await.status_file(), r#"{"job_status":"done"}"#);
-    assert_eq!(
-        environment.poll(UNKNOWN).await.status_file(),
-        r#"{"job_status":"queued"}"#,
-        "the bytes beyond the announced length are not taken for the next answer"
-    );
-
-    // Without an announced length the limit itself cuts it off.
-    let chunk = format!("100000\r\n{}\r\n", "x".repeat(0x10_0000));
-    let endless = format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{}", chunk.repeat(33));
-    s3.then([Act::Hang(endless.into_bytes())]);
-    assert_eq!(
-        environment.poll(UNKNOWN).await.body,
-        r#"{"error":"Failed to retrieve job status: the status is too large","code":500}"#
-    );
-}
-
-#[tokio::test]
-async fn a_status_too_large_to_be_sent_as_it_is_can_be_sent_compressed() {
-    let environment = Environment::start().await;
-    // 4 MB, and every other character has to be escaped inside Lambda's answer.
-    let quotes = format!(r#"{{"job_status":"done","text":"{}"}}"#, r#"\""#.repeat(2_000_000));
-    let plain = environment.poll_file(&quotes).await;
-    assert_response!(plain, @r#"
-    500
-
-    {"error":"Failed to retrieve job status: the status is too large to be sent uncompressed: send accept-encoding: gzip","code":500}
-    "#);
-    let line = environment.logs.request();
-    assert_eq!(line["kind"], "response_too_large");
-    let error = line["error"].as_str().unwrap();
-    assert!(error.starts_with("the response takes 8000") && error.contains("of the 6291556"), "{error}");
-    let compressed = environment.send(Request::job(UNKNOWN).header("accept-encoding", "gzip")).await;
-    assert_eq!(compressed.status_file(), quotes);
-}
-
-#[tokio::test]
-async fn the_limit_is_on_the_encoded_answer_of_each_front_door() {
-    let environment = Environment::start().await;
-    let file = |length: usize| format!(r#"{{"text":"{}"}}"#, "x".repeat(length));
-    let path = format!("{UNKNOWN}.json");
-    let mut sizes = Vec::new();
-    for gateway in &GATEWAYS {
-        for (spare, status) in [(2048 + 400, 200), (2048, 500)] {
-            environment.put("jobs", &path, file(gateway.max_answer - spare));
-            let answer = environment.invoke(&Request::job(UNKNOWN).through(gateway)).await;
-            assert_eq!(answer["statusCode"], status, "{}", gateway.name);
-            sizes.push(gateway.max_answer - answer.to_string().len().min(gateway.max_answer));
-        }
-    }
-    assert!(sizes.iter().all(|spare| *spare > 0), "every answer is within its limit: {sizes:?}");
-}
-
-/// Not through the front door: how well an envelope compresses depends on the times in it.
-#[test]
-fn a_compressed_body_fits_to_the_byte() {
-    for size in GZIP_FROM..GZIP_FROM + 50 {
-        let content = noisy(size, size / 2);
-        let encoded = |limit| encode(&[str::from_utf8(&content).unwrap()], Gzip::Accepted, limit);
-        let Body::Gzip(compressed) = encoded(usize::MAX).ok().unwrap().body else { panic!("{size}: not compressed") };
-        let base64 = compressed.len().div_ceil(3) * 4;
-        assert!(encoded(base64 + PAYLOAD_OVERHEAD).is_ok(), "{size}: {base64} bytes fit exactly");
-        assert!(encoded(base64 + PAYLOAD_OVERHEAD - 1).is_err(), "{size}: {base64} bytes are one too many");
-    }
-}
-
-#[tokio::test]
-async fn a_status_that_is_too_large_even_compressed_is_refused() {
-    let environment = Environment::start().await;
-    let noise: String = std::iter::repeat_with(|| char::from(fastrand::u8(b'0'..=b'z')).to_string().replace('\\', "_"))
-        .take(12_000_000)
-        .collect();
-    let content = format!(r#"{{"text":"{noise}"}}"#);
-    environment.put("jobs", &format!("{UNKNOWN}.json"), content);
-    let response = environment.send(Request::job(UNKNOWN).header("accept-encoding", "gzip")).await;
-    assert_eq!(response.body, r#"{"error":"Failed to retrieve job status: the status is too large","code":500}"#);
-}
-
-#[tokio::test]
-async fn the_largest_file_is_accepted() {
-    let environment = Environment::start().await;
-    let segment = r#"{"start":1.5,"text":"and so on, \"quoted\""},"#;
-    let content =
-        format!(r#"{{"segments":[{}0],"job_status":"done"}}"#, segment.repeat(32 * 1024 * 1024 / segment.len() - 2));
-    environment.put("jobs", &format!("{UNKNOWN}.json"), &content);
-    let request = Request::job(UNKNOWN).header("accept-encoding", "gzip").time_left(Duration::from_secs(10));
-    assert_eq!(environment.send(request).await.status_file().len(), content.len());
-}
-
-#[tokio::test]
-async fn an_envelope_of_8_kib_is_compressed_and_one_byte_less_is_not() {
-    let environment = Environment::start().await;
-    let file = |padding: usize| format!(r#"{{"padding":"{}"}}"#, "x".repeat(padding));
-    let around = environment.poll_file(file(0)).await.body.len();
-    for (size, coding) in [(8191, None), (8192, Some("gzip"))] {
-        environment.put("jobs", &format!("{UNKNOWN}.json"), file(size - around));
-        let response = environment.send(Request::job(UNKNOWN).header("accept-encoding", "gzip")).await;
-        assert_eq!(response.body.len(), size);
-        assert_eq!(response.header("content-encoding"), coding, "{size}");
-        assert_eq!(response.header("vary"), coding.map(|_| "accept-encoding"), "{size}");
     }
 }

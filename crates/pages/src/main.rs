@@ -34,7 +34,7 @@ fn counts() -> io::Result<Table> {
             FailureKind::ALL.len(),
             "cargo test --test behaviour -- faults:: express::",
         ),
-        ("gateways, each with the whole contract", Gateway::ALL.len(), "cargo test --test behaviour contract::"),
+        ("gateways, each with the whole contract", Gateway::ALL.len(), "cargo test --test behaviour gateways::"),
         ("sample events, each with its documented answer", events, "cargo test --test behaviour sample_event"),
     ] {
         table.row(what, [how_many.to_string(), format!("`{tests}`")]);

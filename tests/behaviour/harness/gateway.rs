@@ -1,4 +1,4 @@
-//! The gateways that front doors are for: each words a request as an event of its own.
+//! The gateways: each words a request as an event of its own.
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
@@ -7,7 +7,7 @@ use super::Request;
 
 /// A gateway.
 pub struct Gateway {
-    /// The name of its front door.
+    /// Its name, as the product has it.
     pub name: &'static str,
     /// A request as the gateway's event.
     pub event: fn(&Request) -> Value,
@@ -20,7 +20,7 @@ pub struct Gateway {
     pub keeps_query: bool,
 }
 
-/// A gateway for each front door. Tests that name none use the first.
+/// The gateways that the product knows. Tests that name none use the first.
 #[rustfmt::skip]
 pub static GATEWAYS: [Gateway; 3] = [
     Gateway { name: "API Gateway HTTP API or function URL", event: http_api,      max_answer: 6_291_556, passes_gzip: true,  keeps_query: true },

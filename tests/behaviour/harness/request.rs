@@ -51,6 +51,11 @@ impl Request {
         Self { method: "GET".into(), query: query.into(), ..Self::body("").no_body() }
     }
 
+    /// GET for this job.
+    pub fn get_job(job_id: &str) -> Self {
+        Self::get(format!("job_id={job_id}"))
+    }
+
     /// A body that the gateway takes for binary.
     pub fn bytes(body: &[u8]) -> Self {
         Self { base64: true, ..Self::body(STANDARD.encode(body)) }

@@ -4,7 +4,11 @@
 //! The key goes into one header of one host. It is no argument, because other users of a machine can
 //! read those, and redirects are not followed, because they could take it elsewhere.
 
-use std::{env, fs, path::PathBuf, time::Duration};
+use std::{
+    env, fs,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use clap::Args;
 use job_status::ROUTES;
@@ -188,6 +192,13 @@ impl Reply {
     /// A header's number of seconds.
     pub fn seconds(&self, name: &str) -> Option<Duration> {
         self.header(name)?.parse().ok().map(Duration::from_secs)
+    }
+
+    /// How long to wait before the next request: `retry-after` is a number of seconds or a date.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let date = || httpdate::parse_http_date(self.header("retry-after")?).ok();
+        let until = || Some(date()?.duration_since(SystemTime::now()).unwrap_or_default());
+        self.seconds("retry-after").or_else(until)
     }
 
     /// Whether the body is an object with this member.

@@ -12,6 +12,7 @@ mod command;
 mod endpoint;
 mod failure;
 mod keys;
+mod output;
 mod publish;
 mod s3;
 mod wait;

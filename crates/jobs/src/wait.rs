@@ -1,5 +1,6 @@
 //! `jobs wait` and `jobs status`: how is a job doing?
 
+mod patience;
 mod poller;
 mod status;
 mod watch;
@@ -11,6 +12,7 @@ use std::{
 
 use clap::Args;
 use job_status::JobId;
+use patience::{PAUSE, Patience, after, unanswered};
 use poller::{Answer, Poller};
 use status::{Outcome, Status};
 use tokio::time::Instant;
@@ -32,21 +34,6 @@ Exit codes:
   5  the key is refused
   6  no answer, or none that says how the job is doing
   7  the job is stalled, with --fail-stalled";
-
-/// For how long a job may be unknown: its worker may not have written its first status yet.
-const APPEARS_WITHIN: Duration = Duration::from_secs(10);
-/// Failures in a row that are enough, as long as there has been no answer at all.
-const FAILURES: u32 = 5;
-/// The longest wait after a failure, unless the endpoint asks for a longer one.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(30);
-/// By how much of itself a wait is longer, at most.
-const SPREAD: f64 = 0.1;
-/// The same after a refusal: whoever is refused is one of many.
-const SPREAD_REFUSED: f64 = 0.5;
-/// Longer than anybody waits. A number from elsewhere may be longer than an instant can be away.
-const LONGEST: Duration = Duration::from_hours(24 * 365);
-/// Between two polls, if an answer does not say it.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Waits until a job is over, and prints its final status
 ///
@@ -93,41 +80,29 @@ struct Job {
 
 /// Waits for the end of a job.
 pub async fn run(wait: Wait) -> Result<(), Failure> {
-    let (deadline, appears_by) = (after(wait.timeout), after(APPEARS_WITHIN));
+    let deadline = after(wait.timeout);
     let Job { id, access, fail_stalled, json } = wait.job;
     let mut poller = Poller::new(access.open()?, id);
     let mut watch = Watch::new();
-    let (mut failures, mut answered) = (0, false);
+    let mut patience = Patience::new();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let (next, shown, written) = match poller.poll(left.clamp(PAUSE, REQUEST_TIMEOUT)).await? {
+        let (pause, shown, written) = match poller.poll(left.clamp(PAUSE, REQUEST_TIMEOUT)).await? {
             Answer::Status(status) => {
-                (failures, answered) = (0, true);
                 if status.outcome() != Outcome::Unfinished || (fail_stalled && status.stalled.is_some()) {
                     drop(watch);
                     return conclude(&status, fail_stalled, json);
                 }
-                (later(status.retry_after.unwrap_or(PAUSE), SPREAD), status.to_string(), status.written)
+                (patience.after_status(status.retry_after), status.to_string(), status.written)
             }
             Answer::NoSuchJob { retry_after } => {
-                let next = later(retry_after.unwrap_or(PAUSE), SPREAD);
-                if next >= appears_by {
-                    return Err(no_such_job());
-                }
-                (next, "not known yet".to_owned(), None)
+                (patience.after_no_such_job(retry_after).ok_or_else(no_such_job)?, "not known yet".to_owned(), None)
             }
             Answer::None { why, retry_after } => {
-                failures += 1;
-                if failures == FAILURES && !answered {
-                    return Err(unanswered(&why, failures));
-                }
-                (
-                    retry_after.map_or_else(|| backoff(failures), |wait| later(wait, SPREAD_REFUSED)),
-                    format!("no status ({why})"),
-                    None,
-                )
+                (patience.after_failure(&why, retry_after)?, format!("no status ({why})"), None)
             }
         };
+        let next = after(pause);
         if next >= deadline {
             return Err(Failure::out_of_time(format!("the job is not over in time: {shown}"))
                 .advise("wait longer with --timeout"));
@@ -168,29 +143,6 @@ fn conclude(status: &Status, fail_stalled: bool, json: bool) -> Result<(), Failu
 fn no_such_job() -> Failure {
     Failure::not_found("there is no such job, or this key may not see it")
         .advise("check the job's id; a key with a folder of its own sees no other jobs")
-}
-
-fn unanswered(why: &str, polls: u32) -> Failure {
-    Failure::unanswered(format!("no status after {polls} poll{}: {why}", if polls == 1 { "" } else { "s" }))
-        .advise("check --url and the network, and ask whoever runs the API; jobs check says more")
-}
-
-/// When to ask again after `wait`: up to this part of it later, by chance, so that callers who came
-/// together do not come back together.
-fn later(wait: Duration, spread: f64) -> Instant {
-    let wait = wait.min(LONGEST);
-    after(wait + wait.mul_f64(fastrand::f64() * spread))
-}
-
-/// When to ask again after so many failures in a row: after 1 s, 2 s, 4 s and so on, or half of it.
-fn backoff(failures: u32) -> Instant {
-    let longest = PAUSE.saturating_mul(1 << (failures - 1).min(8)).min(LONGEST_BACKOFF);
-    after(longest.mul_f64(0.5 + 0.5 * fastrand::f64()))
-}
-
-/// An instant that there is, however long `wait` may be.
-fn after(wait: Duration) -> Instant {
-    Instant::now() + wait.min(LONGEST)
 }
 
 /// Reads a job's id; in lower case, as its status file is named.

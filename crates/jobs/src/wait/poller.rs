@@ -60,7 +60,7 @@ impl Poller {
             Ok(reply) => reply,
             Err(error) => return Ok(Answer::None { why: chain(&error), retry_after: None }),
         };
-        let retry_after = reply.seconds("retry-after");
+        let retry_after = reply.retry_after();
         let said = format!("HTTP {}: {}", reply.status.as_u16(), reply.error().unwrap_or_default());
         match reply.status.as_u16() {
             200 | 304 => self.status(&reply).map(Answer::Status).ok_or_else(|| self.no_endpoint("something else answers")),

@@ -67,7 +67,7 @@ impl Status {
         Self {
             written: written(reply),
             stalled: reply.seconds("x-job-stalled"),
-            retry_after: reply.seconds("retry-after"),
+            retry_after: reply.retry_after(),
             ..self
         }
     }

@@ -32,7 +32,7 @@ impl Watch {
     pub async fn until(&mut self, next: Instant, what: &str, written: Option<Instant>) {
         let line = |now: Instant| {
             let age = written.map(|written| format!(", written {} ago", whole_seconds(now - written)));
-            let wait = (next - now).as_secs_f64().ceil();
+            let wait = (next - now).as_secs_f64().round();
             format!("{what}{}, next poll in {wait}s", age.unwrap_or_default())
         };
         if self.bar.is_hidden() && self.printed != what {

@@ -18,9 +18,9 @@ use reqwest::{
     redirect::Policy,
 };
 use rustls::crypto::ring;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, json};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole request. The endpoint answers within 5 s.
@@ -203,13 +203,18 @@ impl Reply {
 
     /// Whether the body is an object with this member.
     pub fn has(&self, member: &str) -> bool {
-        serde_json::from_slice::<Value>(&self.body).is_ok_and(|body| body.get(member).is_some())
+        self.members([member]).is_some_and(|[member]| member.is_some())
     }
 
     /// What the body says went wrong, in the endpoint's words or the gateway's.
     pub fn error(&self) -> Option<String> {
-        let body: Value = serde_json::from_slice(&self.body).ok()?;
-        ["error", "message", "Message"].iter().find_map(|name| Some(body.get(name)?.as_str()?.to_owned()))
+        let said = self.members(["error", "message", "Message"])?.into_iter().flatten().find_map(json::text)?;
+        Some(said.into_owned())
+    }
+
+    /// The members of the body that have these names; `None` if it is not a JSON object.
+    pub fn members<const N: usize>(&self, names: [&str; N]) -> Option<[Option<&RawValue>; N]> {
+        json::members(str::from_utf8(&self.body).ok()?, names).ok()
     }
 }
 

@@ -11,6 +11,7 @@ mod check;
 mod command;
 mod endpoint;
 mod failure;
+mod json;
 mod keys;
 mod output;
 mod publish;

@@ -89,7 +89,7 @@ pub async fn run(wait: Wait) -> Result<(), Failure> {
         let left = deadline.saturating_duration_since(Instant::now());
         let (pause, shown, written) = match poller.poll(left.clamp(PAUSE, REQUEST_TIMEOUT)).await? {
             Answer::Status(status) => {
-                if status.outcome() != Outcome::Unfinished || (fail_stalled && status.stalled.is_some()) {
+                if status.outcome != Outcome::Unfinished || (fail_stalled && status.stalled.is_some()) {
                     drop(watch);
                     return conclude(&status, fail_stalled, json);
                 }
@@ -125,7 +125,7 @@ pub async fn once(once: Once) -> Result<(), Failure> {
 fn conclude(status: &Status, fail_stalled: bool, json: bool) -> Result<(), Failure> {
     let file = if json { status.file() } else { &status.indented() };
     writeln!(io::stdout(), "{file}").map_err(Failure::printing)?;
-    match status.outcome() {
+    match &status.outcome {
         Outcome::Done => Ok(()),
         Outcome::Failed(None) => Err(Failure::no("the job failed")),
         Outcome::Failed(Some(message)) => Err(Failure::no(format!("the job failed: {message}"))),

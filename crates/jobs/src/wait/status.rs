@@ -1,16 +1,18 @@
 //! What one poll says of a job: its status file as the worker wrote it, and what the headers add.
 
 use std::{
-    collections::BTreeMap,
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::endpoint::Reply;
+use crate::{
+    endpoint::Reply,
+    json::{members, text},
+};
 
 /// How far nested values are indented, in levels. Status files may be nested to any depth.
 const DEEPEST: usize = 32;
@@ -21,7 +23,9 @@ const LONGEST_LINE: usize = 200;
 #[derive(Clone, Debug)]
 pub struct Status {
     /// The status file, byte for byte.
-    file: Box<RawValue>,
+    file: Arc<str>,
+    /// What has become of the job.
+    pub outcome: Outcome,
     /// Its `job_status`; empty if that is no text.
     state: String,
     /// Its `progress`, if it has one that fits into a line.
@@ -35,7 +39,7 @@ pub struct Status {
 }
 
 /// What has become of the job.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Unfinished,
     Done,
@@ -45,21 +49,23 @@ pub enum Outcome {
     Other,
 }
 
-#[derive(Deserialize)]
-struct Envelope {
-    response: Box<RawValue>,
-}
-
-type Members<'a> = BTreeMap<String, &'a RawValue>;
-
 impl Status {
     /// Reads a 200; `None` if it is not the endpoint's.
     pub fn of(reply: &Reply) -> Option<Self> {
-        let file = serde_json::from_slice::<Envelope>(&reply.body).ok()?.response;
-        let members: Members<'_> = serde_json::from_str(file.get()).ok()?;
-        let state = members.get("job_status").and_then(|state| text(state)).unwrap_or_default();
-        let progress = members.get("progress").and_then(|progress| line(progress));
-        Some(Self { state, progress, file, written: None, stalled: None, retry_after: None }.at(reply))
+        let [file] = reply.members(["response"])?;
+        let file = file?.get();
+        let [state, progress, result] = members(file, ["job_status", "progress", "response"]).ok()?;
+        let state = state.and_then(text).unwrap_or_default();
+        let status = Self {
+            file: file.into(),
+            outcome: outcome(&state, result),
+            state: state.into_owned(),
+            progress: progress.and_then(line),
+            written: None,
+            stalled: None,
+            retry_after: None,
+        };
+        Some(status.at(reply))
     }
 
     /// The same file with the headers of a newer answer.
@@ -72,25 +78,9 @@ impl Status {
         }
     }
 
-    /// What has become of the job. Whether a job went well is a question for its result too: some
-    /// workers write `done` with the code of a failure.
-    pub fn outcome(&self) -> Outcome {
-        let members: Members<'_> = serde_json::from_str(self.file.get()).unwrap_or_default();
-        let result: Members<'_> =
-            members.get("response").and_then(|result| serde_json::from_str(result.get()).ok()).unwrap_or_default();
-        let code = result.get("code").map_or("null", |code| code.get());
-        let went_well = code == "null" || code.parse() == Ok(200.0);
-        match self.state.as_str() {
-            "queued" | "running" | "submitted" => Outcome::Unfinished,
-            "done" if went_well => Outcome::Done,
-            "done" | "failed" => Outcome::Failed(result.get("message").and_then(|message| line(message))),
-            _ => Outcome::Other,
-        }
-    }
-
     /// The status file as it is.
     pub fn file(&self) -> &str {
-        self.file.get()
+        &self.file
     }
 
     /// The status file, indented for people. Values, their order and their spelling stay as they are.
@@ -100,7 +90,7 @@ impl Status {
             text.push('\n');
             text.push_str(&"  ".repeat(depth.min(DEEPEST)));
         };
-        for letter in self.file.get().chars() {
+        for letter in self.file.chars() {
             if quoted {
                 text.push(letter);
                 quoted = escaped || letter != '"';
@@ -139,6 +129,20 @@ impl Status {
     }
 }
 
+/// Whether a job went well is a question for its result too: some workers write `done` with the code
+/// of a failure.
+fn outcome(state: &str, result: Option<&RawValue>) -> Outcome {
+    let [code, message] = result.and_then(|result| members(result.get(), ["code", "message"]).ok()).unwrap_or_default();
+    let code = code.map_or("null", RawValue::get);
+    let went_well = code == "null" || code.parse() == Ok(200.0);
+    match state {
+        "queued" | "running" | "submitted" => Outcome::Unfinished,
+        "done" if went_well => Outcome::Done,
+        "done" | "failed" => Outcome::Failed(message.and_then(line)),
+        _ => Outcome::Other,
+    }
+}
+
 /// The state, and what the worker says of its progress.
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,13 +171,8 @@ fn written(reply: &Reply) -> Option<Instant> {
     Instant::now().checked_sub(age)
 }
 
-/// What a raw value says if it is a string.
-fn text(raw: &RawValue) -> Option<String> {
-    serde_json::from_str(raw.get()).ok()
-}
-
 /// A string or a number that fits into a line, without what could move a terminal's cursor.
 fn line(raw: &RawValue) -> Option<String> {
-    let text = text(raw).or_else(|| raw.get().parse::<f64>().is_ok().then(|| raw.get().to_owned()))?;
+    let text = text(raw).or_else(|| raw.get().parse::<f64>().is_ok().then(|| raw.get().into()))?;
     Some(text.chars().filter(|letter| !letter.is_control()).take(LONGEST_LINE).collect())
 }

@@ -92,6 +92,15 @@ async fn the_exit_code_says_how_the_job_ended() {
         ),
         (r#"{"job_status":"done","response":{"code":500,"message":"no audio"}}"#, 1, "the job failed: no audio"),
         (r#"{"job_status":"done","response":{"code":"200"}}"#, 1, "the job failed"),
+        // Text that was cut in the middle of an emoji.
+        (r#"{"job_status":"done","response":{"code":500,"\ud800":1}}"#, 1, "the job failed"),
+        (r#"{"job_status":"done","\ud83d":1,"response":{"code":200,"text":"cut \ud83d"}}"#, 0, ""),
+        (
+            r#"{"job_status":"failed","response":{"message":"cut \ud83d"}}"#,
+            1,
+            "the job failed: cut \u{fffd}\u{fffd}\u{fffd}",
+        ),
+        (r#"{"\ud800":1,"job_status":"done","job_status":"failed"}"#, 1, "the job failed"),
         (r#"{"job_status":"paused"}"#, 1, "the job ended in a state of its worker's own: paused"),
         (r#"{"job_status":7}"#, 1, "the job ended in a state of its worker's own: no state"),
     ] {

@@ -1,6 +1,6 @@
 //! How a command ends without success: an exit code, what happened, and what to do.
 
-use std::{error::Error, io, process::ExitCode};
+use std::{error::Error, fmt, io, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use job_status::chain;
@@ -79,5 +79,12 @@ impl Failure {
             anstream::eprintln!("  {advice}");
         }
         ExitCode::from(self.code)
+    }
+}
+
+/// What happened, without what to do.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
     }
 }

@@ -38,9 +38,10 @@ Exit codes:
 /// Waits until a job is over, and prints its final status
 ///
 /// Polls as the endpoint asks for it. On a terminal it shows state, age and the next poll. A worker's
-/// `progress`, a text or a number at the top of its status file, is shown beside the state. Lost
-/// connections and answers of 429 and 5xx are survived: until the time is over, or for five in a row
-/// as long as there has been no other answer. A job that nobody knows is waited for for 10 seconds.
+/// `progress`, a text or a number at the top of its status file, is shown beside the state. Once the
+/// endpoint has answered, the wait survives all but a refused key: lost connections, 429 and 5xx until
+/// the time is over, other odd answers unless the same one comes five times in a row. Before, it
+/// survives four failures in a row. It gives a job 10 seconds to appear.
 #[derive(Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct Wait {
@@ -87,7 +88,7 @@ pub async fn run(wait: Wait) -> Result<(), Failure> {
     let mut patience = Patience::new();
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let (pause, shown, written) = match poller.poll(left.clamp(PAUSE, REQUEST_TIMEOUT)).await? {
+        let (pause, shown, written) = match poller.poll(left.clamp(PAUSE, REQUEST_TIMEOUT)).await {
             Answer::Status(status) => {
                 if status.outcome != Outcome::Unfinished || (fail_stalled && status.stalled.is_some()) {
                     drop(watch);
@@ -95,11 +96,12 @@ pub async fn run(wait: Wait) -> Result<(), Failure> {
                 }
                 (patience.after_status(status.retry_after), status.to_string(), status.written)
             }
-            Answer::NoSuchJob { retry_after } => {
-                (patience.after_no_such_job(retry_after).ok_or_else(no_such_job)?, "not known yet".to_owned(), None)
-            }
             Answer::None { why, retry_after } => {
                 (patience.after_failure(&why, retry_after)?, format!("no status ({why})"), None)
+            }
+            Answer::Refused(refusal) => {
+                let shown = format!("no status ({})", refusal.failure);
+                (patience.after_refusal(refusal)?, shown, None)
             }
         };
         let next = after(pause);
@@ -114,10 +116,10 @@ pub async fn run(wait: Wait) -> Result<(), Failure> {
 /// Asks once.
 pub async fn once(once: Once) -> Result<(), Failure> {
     let Job { id, access, fail_stalled, json } = once.job;
-    match Poller::new(access.open()?, id).poll(REQUEST_TIMEOUT).await? {
+    match Poller::new(access.open()?, id).poll(REQUEST_TIMEOUT).await {
         Answer::Status(status) => conclude(&status, fail_stalled, json),
-        Answer::NoSuchJob { .. } => Err(no_such_job()),
         Answer::None { why, .. } => Err(unanswered(&why, 1)),
+        Answer::Refused(refusal) => Err(refusal.failure),
     }
 }
 
@@ -138,11 +140,6 @@ fn conclude(status: &Status, fail_stalled: bool, json: bool) -> Result<(), Failu
             Err(Failure::out_of_time(format!("the job is not over: {status}")).advise("wait for it with jobs wait"))
         }
     }
-}
-
-fn no_such_job() -> Failure {
-    Failure::not_found("there is no such job, or this key may not see it")
-        .advise("check the job's id; a key with a folder of its own sees no other jobs")
 }
 
 /// Reads a job's id; in lower case, as its status file is named.

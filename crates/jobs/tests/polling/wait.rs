@@ -7,7 +7,10 @@ use std::{
 };
 
 use testbed::fault_s3::Act;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    task::JoinSet,
+};
 
 use crate::harness::{JOB, KEY, answer, asked, bytes, end, found, jobs, local, run, scripted};
 
@@ -164,7 +167,7 @@ async fn a_job_that_is_not_written_down_yet_is_waited_for_a_little() {
     assert_eq!(run(&server, &["wait", JOB]).await.code, 0);
     let server = scripted([unknown("retry-after: 11\r\n")]).await;
     let ended = run(&server, &["wait", JOB]).await;
-    assert_eq!((ended.code, asked(&server).len()), (4, 1), "{ended:?}");
+    assert_eq!((ended.code, asked(&server).len()), (4, 2), "once at the start and once after ten seconds: {ended:?}");
 }
 
 #[tokio::test]
@@ -174,6 +177,54 @@ async fn a_key_that_is_refused_is_not_tried_again() {
         let ended = run(&server, &["wait", JOB]).await;
         assert_eq!((ended.code, asked(&server).len()), (5, 1), "{ended:?}");
     }
+    let revoked = answer(401, "", r#"{"error":"Unauthorized: …","code":401}"#);
+    let server = scripted([found(SOON, RUNNING), revoked]).await;
+    let ended = run(&server, &["wait", JOB]).await;
+    assert_eq!((ended.code, asked(&server).len()), (5, 2), "{ended:?}");
+}
+
+#[tokio::test]
+async fn once_a_poll_was_answered_one_odd_answer_is_survived() {
+    let mut waits = JoinSet::new();
+    for (odd, said) in [
+        (answer(200, "", "<html>Welcome</html>"), "something else answers"),
+        (answer(200, "", ""), "something else answers"),
+        (answer(200, "", r#"{"endpoint":"/v1/toolkit/job/status","code":200,"resp"#), "something else answers"),
+        (answer(304, "", ""), "something else answers"),
+        (answer(302, "location: https://login.example.com/\r\n", ""), "the answer leads to https://login.example.com/"),
+        (answer(400, "", ""), "HTTP 400"),
+        (answer(403, "", "<html>Request blocked</html>"), "HTTP 403"),
+        (answer(404, "", r#"{"error":"Job not found","job_id":"x"}"#), "there is no such job"),
+        (answer(408, "", ""), "HTTP 408"),
+        (answer(425, "", ""), "HTTP 425"),
+    ] {
+        waits.spawn(async move {
+            let server = scripted([found(SOON, RUNNING), odd, found("", DONE)]).await;
+            let ended = run(&server, &["wait", JOB]).await;
+            assert_eq!((ended.code, asked(&server).len()), (0, 3), "{ended:?}");
+            assert!(ended.stderr.contains("\nno status (") && ended.stderr.contains(said), "{ended:?}");
+        });
+    }
+    waits.join_all().await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_knows_no_route_for_once_does_not_change_how_the_wait_asks() {
+    let no_route = || answer(404, "", r#"{"message":"Not Found"}"#);
+    let running = || found("etag: W/\"1\"\r\nretry-after: 1\r\n", RUNNING);
+    let server = scripted([running(), no_route(), no_route(), found("", DONE)]).await;
+    let ended = run(&server, &["wait", JOB]).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let methods: Vec<_> = asked(&server).iter().map(|line| line[..4].trim_end().to_owned()).collect();
+    assert_eq!(methods, ["GET", "GET", "POST", "GET"]);
+}
+
+#[tokio::test]
+async fn the_same_refusal_five_times_in_a_row_ends_a_wait_with_its_code() {
+    let blocked = || answer(403, "", r#"{"message":"Forbidden"}"#);
+    let server = scripted([found(SOON, RUNNING), blocked()]).await;
+    let ended = run(&server, &["wait", JOB]).await;
+    assert_eq!((ended.code, asked(&server).len()), (5, 6), "{ended:?}");
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ impl Failure {
         Self::new(6, format!("{}: {}", doing.into(), chain(error)))
     }
 
-    /// 3: a job is not over, in time.
+    /// 3: a job has not finished yet.
     pub fn out_of_time(what: impl Into<String>) -> Self {
         Self::new(3, what)
     }

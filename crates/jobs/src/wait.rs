@@ -29,7 +29,7 @@ Exit codes:
   0  the job is done
   1  the job failed, or ended in a state of its worker's own
   2  usage: an argument is wrong, or there is no job-status endpoint at the URL
-  3  the job is not over, in time
+  3  timed out before the job finished
   4  there is no such job, or none that this key may see
   5  the key is refused
   6  no answer, or none that says how the job is doing
@@ -48,7 +48,7 @@ pub struct Wait {
     #[command(flatten)]
     job: Job,
 
-    /// How long to wait, such as 90s, 30m or 2h
+    /// How long to wait, such as 90s, 30m or 2h; the last poll is then
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = humantime::parse_duration)]
     timeout: Duration,
 }
@@ -104,12 +104,11 @@ pub async fn run(wait: Wait) -> Result<(), Failure> {
                 (patience.after_refusal(refusal)?, shown, None)
             }
         };
-        let next = after(pause);
-        if next >= deadline {
-            return Err(Failure::out_of_time(format!("the job is not over in time: {shown}"))
+        if Instant::now() >= deadline {
+            return Err(Failure::out_of_time(format!("timed out before the job finished: {shown}"))
                 .advise("wait longer with --timeout"));
         }
-        watch.until(next, &shown, written).await;
+        watch.until(after(pause).min(deadline), &shown, written).await;
     }
 }
 

@@ -149,15 +149,26 @@ async fn a_proxy_that_says_retry_after_0_is_asked_once_a_second() {
 }
 
 #[tokio::test]
-async fn a_wait_that_would_end_too_late_is_not_begun() {
-    for headers in ["retry-after: 3600\r\n", "retry-after: 18446744073709551615\r\n"] {
+async fn the_last_poll_is_at_the_deadline_however_long_the_endpoint_asks_to_wait() {
+    let mut waits = JoinSet::new();
+    for headers in ["retry-after: 300\r\n", "retry-after: 18446744073709551615\r\n"] {
         for act in [found(headers, RUNNING), answer(429, headers, "{}")] {
-            let server = scripted([act]).await;
-            let ended = run(&server, &["wait", JOB, "--timeout", "10m"]).await;
-            assert_eq!((ended.code, ended.stdout.as_str(), asked(&server).len()), (3, "", 1), "{ended:?}");
-            assert!(ended.stderr.contains("the job is not over in time"), "{ended:?}");
+            waits.spawn(async move {
+                let wait = ["wait", JOB, "--timeout", "2s", "--json"];
+                let begin = Instant::now();
+                let server = scripted([act.clone()]).await;
+                let ended = run(&server, &wait).await;
+                assert!(begin.elapsed() >= Duration::from_secs(2), "{ended:?}");
+                assert_eq!((ended.code, ended.stdout.as_str(), asked(&server).len()), (3, "", 2), "{ended:?}");
+                assert!(ended.stderr.contains("jobs: timed out before the job finished: "), "{ended:?}");
+
+                let server = scripted([act, found("", DONE)]).await;
+                let ended = run(&server, &wait).await;
+                assert_eq!((ended.code, ended.stdout), (0, format!("{DONE}\n")));
+            });
         }
     }
+    waits.join_all().await;
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use reqwest::Method;
 use crate::{
     endpoint::{Access, Endpoint, Key, Question, Reply},
     failure::Failure,
-    output::remark,
+    output::{line, remark},
     wait::job_id,
 };
 
@@ -58,7 +58,7 @@ pub async fn run(check: Check) -> Result<(), Failure> {
     let endpoint = check.access.open()?;
     // Without any answer to this, all others would be waited for in vain.
     if let Err(error) = endpoint.ask(Question { key: Key::Missing, ..Question::get(endpoint.route) }).await {
-        return Err(Failure::unanswered(format!("{} does not answer: {}", endpoint.url("/"), chain(&error)))
+        return Err(Failure::unanswered(format!("{} does not answer: {}", endpoint.url("/"), line(&chain(&error))))
             .advise("check --url, the domain's DNS record and certificate, and the network"));
     }
     let mut findings = Vec::new();

@@ -20,7 +20,7 @@ use reqwest::{
 use rustls::crypto::ring;
 use serde_json::value::RawValue;
 
-use crate::{failure::Failure, json};
+use crate::{failure::Failure, json, output::line};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole request. The endpoint answers within 5 s.
@@ -209,7 +209,7 @@ impl Reply {
     /// What the body says went wrong, in the endpoint's words or the gateway's.
     pub fn error(&self) -> Option<String> {
         let said = self.members(["error", "message", "Message"])?.into_iter().flatten().find_map(json::text)?;
-        Some(said.into_owned())
+        Some(line(&said))
     }
 
     /// The members of the body that have these names; `None` if it is not a JSON object.

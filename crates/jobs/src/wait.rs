@@ -132,11 +132,12 @@ fn conclude(status: &Status, fail_stalled: bool, json: bool) -> Result<(), Failu
         Outcome::Failed(Some(message)) => Err(Failure::no(format!("the job failed: {message}"))),
         Outcome::Other => Err(Failure::no(format!("the job ended in a state of its worker's own: {status}"))),
         Outcome::Unfinished if fail_stalled && status.stalled.is_some() => {
-            Err(Failure::stalled(format!("the job is not over: {status}"))
+            Err(Failure::stalled(format!("the job has not finished: {status}"))
                 .advise("see whether its worker is still alive"))
         }
         Outcome::Unfinished => {
-            Err(Failure::out_of_time(format!("the job is not over: {status}")).advise("wait for it with jobs wait"))
+            Err(Failure::out_of_time(format!("the job has not finished: {status}"))
+                .advise("wait for it with jobs wait"))
         }
     }
 }

@@ -13,6 +13,7 @@ use super::status::Status;
 use crate::{
     endpoint::{Endpoint, Question, Reply},
     failure::Failure,
+    output::line,
 };
 
 /// Asks for one job.
@@ -74,7 +75,7 @@ impl Poller {
         };
         let reply = match reply {
             Ok(reply) => reply,
-            Err(error) => return Answer::None { why: chain(&error), retry_after: None },
+            Err(error) => return Answer::None { why: line(&chain(&error)), retry_after: None },
         };
         let (status, retry_after) = (reply.status.as_u16(), reply.retry_after());
         if matches!(status, 200 | 304)
@@ -92,7 +93,7 @@ impl Poller {
             _ if is_unknown => Failure::not_found("there is no such job, or this key may not see it")
                 .advise("check the job's id; a key with a prefix sees only the jobs below it"),
             200 | 304 => self.no_endpoint("something else answers"),
-            300..=399 => self.no_endpoint(&format!("the answer leads to {}", reply.header("location").unwrap_or("elsewhere"))),
+            300..=399 => self.no_endpoint(&format!("the answer leads to {}", line(reply.header("location").unwrap_or("elsewhere")))),
             401 => Failure::refused("the API key is not accepted").advise(
                 "see that JOBS_API_KEY or --api-key-file has the whole key, and ask whoever gave it to you whether it is still valid",
             ),

@@ -12,12 +12,11 @@ use tokio::time::Instant;
 use crate::{
     endpoint::Reply,
     json::{members, text},
+    output::line,
 };
 
 /// How far nested values are indented, in levels. Status files may be nested to any depth.
 const DEEPEST: usize = 32;
-/// Letters of a worker's text that are shown in a line.
-const LONGEST_LINE: usize = 200;
 
 /// A job's status.
 #[derive(Clone, Debug)]
@@ -26,7 +25,7 @@ pub struct Status {
     file: Arc<str>,
     /// What has become of the job.
     pub outcome: Outcome,
-    /// Its `job_status`; empty if that is no text.
+    /// Its `job_status`, for people; empty if that is no text.
     state: String,
     /// Its `progress`, if it has one that fits into a line.
     progress: Option<String>,
@@ -59,8 +58,8 @@ impl Status {
         let status = Self {
             file: file.into(),
             outcome: outcome(&state, result),
-            state: state.into_owned(),
-            progress: progress.and_then(line),
+            state: line(&state),
+            progress: progress.and_then(text_or_number),
             written: None,
             stalled: None,
             retry_after: None,
@@ -138,7 +137,7 @@ fn outcome(state: &str, result: Option<&RawValue>) -> Outcome {
     match state {
         "queued" | "running" | "submitted" => Outcome::Unfinished,
         "done" if went_well => Outcome::Done,
-        "done" | "failed" => Outcome::Failed(message.and_then(line)),
+        "done" | "failed" => Outcome::Failed(message.and_then(text_or_number)),
         _ => Outcome::Other,
     }
 }
@@ -171,8 +170,8 @@ fn written(reply: &Reply) -> Option<Instant> {
     Instant::now().checked_sub(age)
 }
 
-/// A string or a number that fits into a line, without what could move a terminal's cursor.
-fn line(raw: &RawValue) -> Option<String> {
-    let text = text(raw).or_else(|| raw.get().parse::<f64>().is_ok().then(|| raw.get().into()))?;
-    Some(text.chars().filter(|letter| !letter.is_control()).take(LONGEST_LINE).collect())
+/// What a value says in a line, if it is a string or a number.
+fn text_or_number(value: &RawValue) -> Option<String> {
+    let text = text(value).or_else(|| value.get().parse::<f64>().is_ok().then(|| value.get().into()))?;
+    Some(line(&text))
 }

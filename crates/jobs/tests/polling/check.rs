@@ -75,9 +75,9 @@ async fn what_the_gateway_answers_itself_is_told_apart() {
 
 #[tokio::test]
 async fn what_is_wrong_everywhere_is_said_once_with_the_first_that_have_it() {
-    let ended = run(&scripted([answer(502, "", r#"{"message":"no"}"#)]).await, &["check"]).await;
+    let ended = run(&scripted([answer(502, "", r#"{"message":"n\n\u001b[2Jo"}"#)]).await, &["check"]).await;
     let said = "\nanother path, PUT /v1/toolkit/job/status, PUT /paid/get/job/status and 20 others\n  the gateway's own \
-                HTTP 502: no\n  see docs/operations.md#function-errors\n";
+                HTTP 502: n[2Jo\n  see docs/operations.md#function-errors\n";
     assert!(ended.code == 1 && ended.stdout.contains(said), "{ended:?}");
 }
 

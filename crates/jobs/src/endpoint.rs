@@ -11,7 +11,7 @@ use std::{
 };
 
 use clap::Args;
-use job_status::ROUTES;
+use job_status::{ROUTES, limits::MAX_STATUS_FILE};
 use reqwest::{
     Client, Method, StatusCode, Url,
     header::{HeaderMap, HeaderValue},
@@ -25,6 +25,11 @@ use crate::{failure::Failure, json, output::line};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole request. The endpoint answers within 5 s.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most that is read of an answer, unpacked: the largest status file, and room for its envelope.
+pub const LARGEST_ANSWER: usize = MAX_STATUS_FILE as usize + 64 * 1024;
+/// The same of an answer without a status file.
+const LARGEST_REFUSAL: usize = 64 * 1024;
 
 /// Where the endpoint is, and who asks.
 #[derive(Args)]
@@ -77,7 +82,7 @@ pub enum Key {
 pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    /// Unpacked, if it came compressed.
+    /// Unpacked, if it came compressed. Of one that is too large, only the beginning.
     pub body: Vec<u8>,
 }
 
@@ -149,9 +154,16 @@ impl Endpoint {
             request = request.header("content-type", "application/json").body(body);
         }
         let answer = async {
-            let answer = request.send().await?;
+            let mut answer = request.send().await?;
             let (status, headers) = (answer.status(), answer.headers().clone());
-            Ok(Reply { status, headers, body: answer.bytes().await?.into() })
+            let most = if status == StatusCode::OK { LARGEST_ANSWER } else { LARGEST_REFUSAL };
+            let mut body = Vec::new();
+            while body.len() <= most
+                && let Some(part) = answer.chunk().await?
+            {
+                body.extend_from_slice(&part);
+            }
+            Ok(Reply { status, headers, body })
         };
         answer.await.map_err(reqwest::Error::without_url)
     }

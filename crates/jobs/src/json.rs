@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// What a value says if it is a string. Half of an emoji, which some workers cut texts to, becomes
@@ -12,23 +12,31 @@ pub fn text(value: &RawValue) -> Option<Cow<'_, str>> {
     serde_json::Deserializer::from_str(value.get()).deserialize_bytes(Text).ok()
 }
 
-/// The members of an object that have these names. The last one counts if there are several, as for
-/// most JSON readers.
+/// The members of an object that have these names; an array has none. The last one counts if there are
+/// several, as for most JSON readers.
 ///
 /// # Errors
-/// It is not an object, or not JSON.
+/// It is neither, or not JSON.
 pub fn members<'a, const N: usize>(json: &'a str, names: [&str; N]) -> serde_json::Result<[Option<&'a RawValue>; N]> {
     let mut members = [None; N];
-    let mut json = serde_json::Deserializer::from_str(json);
-    json.deserialize_map(Members(|name: &'a RawValue, value| {
-        let name = text(name);
+    parts(json, |name, value| {
+        let name = name.and_then(text);
         let wanted = names.iter().zip(&mut members).find(|(wanted, _)| Some(**wanted) == name.as_deref());
         if let Some((_, member)) = wanted {
             *member = Some(value);
         }
-    }))?;
-    json.end()?;
+    })?;
     Ok(members)
+}
+
+/// Hands on every part of an object, with its name, or of an array, in their order.
+///
+/// # Errors
+/// It is another kind of value, or not JSON.
+pub fn parts<'a>(json: &'a str, each: impl FnMut(Option<&'a RawValue>, &'a RawValue)) -> serde_json::Result<()> {
+    let mut json = serde_json::Deserializer::from_str(json);
+    json.deserialize_any(Parts(each))?;
+    json.end()
 }
 
 struct Text;
@@ -49,19 +57,25 @@ impl<'de> Visitor<'de> for Text {
     }
 }
 
-/// Hands on every member of an object, in their order.
-struct Members<F>(F);
+struct Parts<F>(F);
 
-impl<'de, F: FnMut(&'de RawValue, &'de RawValue)> Visitor<'de> for Members<F> {
+impl<'de, F: FnMut(Option<&'de RawValue>, &'de RawValue)> Visitor<'de> for Parts<F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+        f.write_str("an object or an array")
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
         while let Some((name, value)) = members.next_entry()? {
-            (self.0)(name, value);
+            (self.0)(Some(name), value);
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
+        while let Some(element) = elements.next_element()? {
+            (self.0)(None, element);
         }
         Ok(())
     }

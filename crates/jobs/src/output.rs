@@ -19,8 +19,12 @@ pub fn line(text: &str) -> String {
 /// sets a title or a colour, begins a line or changes the direction of text. The two joiners are not
 /// among them, because Persian and emoji need them.
 pub fn is_control(letter: char) -> bool {
-    matches!(get_general_category(letter), Control | Format | LineSeparator | ParagraphSeparator)
-        && !matches!(letter, '\u{200c}' | '\u{200d}')
+    let is_joiner = matches!(letter, '\u{200c}' | '\u{200d}');
+    let category = || get_general_category(letter);
+    letter.is_ascii_control()
+        || !letter.is_ascii()
+            && !is_joiner
+            && matches!(category(), Control | Format | LineSeparator | ParagraphSeparator)
 }
 
 /// Tells the person at the terminal something. If stderr is full or gone, nobody reads it.

@@ -1,5 +1,6 @@
 //! `jobs wait` and `jobs status`: how is a job doing?
 
+mod indented;
 mod patience;
 mod poller;
 mod status;
@@ -124,8 +125,8 @@ pub async fn once(once: Once) -> Result<(), Failure> {
 
 /// Prints the status file, and says how the job stands.
 fn conclude(status: &Status, fail_stalled: bool, json: bool) -> Result<(), Failure> {
-    let file = if json { status.file() } else { &status.indented() };
-    writeln!(io::stdout(), "{file}").map_err(Failure::printing)?;
+    let printed = if json { writeln!(io::stdout(), "{}", status.file()) } else { indented::print(status.file()) };
+    printed.map_err(Failure::printing)?;
     match &status.outcome {
         Outcome::Done => Ok(()),
         Outcome::Failed(None) => Err(Failure::no("the job failed")),

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::status::Status;
 use crate::{
-    endpoint::{Endpoint, Question, Reply},
+    endpoint::{Endpoint, LARGEST_ANSWER, Question, Reply},
     failure::Failure,
     output::line,
 };
@@ -92,6 +92,7 @@ impl Poller {
         let failure = match status {
             _ if is_unknown => Failure::not_found("there is no such job, or this key may not see it")
                 .advise("check the job's id; a key with a prefix sees only the jobs below it"),
+            200 if reply.body.len() > LARGEST_ANSWER => self.no_endpoint("the answer is larger than any status"),
             200 | 304 => self.no_endpoint("something else answers"),
             300..=399 => self.no_endpoint(&format!("the answer leads to {}", line(reply.header("location").unwrap_or("elsewhere")))),
             401 => Failure::refused("the API key is not accepted").advise(

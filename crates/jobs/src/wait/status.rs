@@ -15,9 +15,6 @@ use crate::{
     output::line,
 };
 
-/// How far nested values are indented, in levels. Status files may be nested to any depth.
-const DEEPEST: usize = 32;
-
 /// A job's status.
 #[derive(Clone, Debug)]
 pub struct Status {
@@ -53,6 +50,9 @@ impl Status {
     pub fn of(reply: &Reply) -> Option<Self> {
         let [file] = reply.members(["response"])?;
         let file = file?.get();
+        if !file.starts_with('{') {
+            return None;
+        }
         let [state, progress, result] = members(file, ["job_status", "progress", "response"]).ok()?;
         let state = state.and_then(text).unwrap_or_default();
         let status = Self {
@@ -80,51 +80,6 @@ impl Status {
     /// The status file as it is.
     pub fn file(&self) -> &str {
         &self.file
-    }
-
-    /// The status file, indented for people. Values, their order and their spelling stay as they are.
-    pub fn indented(&self) -> String {
-        let (mut text, mut depth, mut quoted, mut escaped) = (String::new(), 0_usize, false, false);
-        let new_line = |text: &mut String, depth: usize| {
-            text.push('\n');
-            text.push_str(&"  ".repeat(depth.min(DEEPEST)));
-        };
-        for letter in self.file.chars() {
-            if quoted {
-                text.push(letter);
-                quoted = escaped || letter != '"';
-                escaped = letter == '\\' && !escaped;
-                continue;
-            }
-            match letter {
-                ' ' | '\t' | '\n' | '\r' => {}
-                '{' | '[' => {
-                    text.push(letter);
-                    depth += 1;
-                    new_line(&mut text, depth);
-                }
-                '}' | ']' => {
-                    depth -= 1;
-                    let written = text.trim_end().len();
-                    if text[..written].ends_with(['{', '[']) {
-                        text.truncate(written);
-                    } else {
-                        new_line(&mut text, depth);
-                    }
-                    text.push(letter);
-                }
-                ',' => {
-                    text.push(letter);
-                    new_line(&mut text, depth);
-                }
-                ':' => text.push_str(": "),
-                _ => {
-                    quoted = letter == '"';
-                    text.push(letter);
-                }
-            }
-        }
-        text
     }
 }
 

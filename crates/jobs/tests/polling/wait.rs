@@ -2,17 +2,19 @@
 
 use std::{
     fs,
+    io::Write,
     process::Stdio,
     time::{Duration, Instant},
 };
 
+use flate2::{Compression, write::GzEncoder};
 use testbed::fault_s3::Act;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     task::JoinSet,
 };
 
-use crate::harness::{JOB, KEY, answer, asked, bytes, end, found, jobs, local, run, scripted};
+use crate::harness::{JOB, KEY, answer, asked, bytes, end, found, jobs, jobs_in_shell, local, run, scripted};
 
 const SOON: &str = "retry-after: 0\r\n";
 const DONE: &str = r#"{"job_status":"done","response":{"code":200,"message":"success"}}"#;
@@ -77,6 +79,45 @@ async fn the_final_status_is_indented_for_people_and_left_alone_for_programs() {
     let server = scripted([found("", file)]).await;
     assert_eq!(run(&server, &["wait", JOB]).await.stdout, indented);
     assert_eq!(run(&server, &["wait", JOB, "--json"]).await.stdout, format!("{file}\n"));
+}
+
+#[tokio::test]
+async fn what_is_nested_deep_stays_in_its_line_and_nothing_that_a_terminal_acts_on_is_left() {
+    let deep = format!("{}[1,  2]{}", "[".repeat(30), "]".repeat(30));
+    let texts = "\"a\u{202e}\u{9b}b\u{200d}\":\"c\u{202e}\u{9b}d\u{200d}\u{e0041}\"";
+    let file = format!(r#"{{"job_status":"done",{texts},"cut \ud83d":"cut \ud83d","deep":{deep}}}"#);
+    let server = scripted([found("", &file)]).await;
+    let shown = run(&server, &["wait", JOB]).await.stdout;
+    let begin = "{\n  \"job_status\": \"done\",\n  \"ab\u{200d}\": \"c\\u202e\\u009bd\u{200d}\\udb40\\udc41\",\n  \"cut \u{fffd}\u{fffd}\u{fffd}\": \"cut \\ud83d\",\n  \"deep\": [\n    [\n";
+    assert!(shown.starts_with(begin), "{shown}");
+    assert!(shown.contains(&format!("\n{}{}[1,  2]{}\n", "  ".repeat(16), "[".repeat(15), "]".repeat(15))), "{shown}");
+    assert_eq!(run(&server, &["wait", JOB, "--json"]).await.stdout, format!("{file}\n"));
+}
+
+#[tokio::test]
+async fn memory_is_bounded_by_the_largest_status_however_small_it_travels_or_deep_it_is() {
+    const DEPTH: usize = 15 * 1024 * 1024;
+    let packed = |parts: &[(&[u8], usize)]| {
+        let mut body = GzEncoder::new(Vec::new(), Compression::fast());
+        for (part, times) in parts {
+            for _ in 0..*times {
+                body.write_all(part).unwrap();
+            }
+        }
+        let body = body.finish().unwrap();
+        let head = format!("HTTP/1.1 200 x\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", body.len());
+        Act::AnswerShared([head.into_bytes(), body].concat().into())
+    };
+    let megabyte = vec![b'x'; 1024 * 1024];
+    let bomb = packed(&[(br#"{"response":{"job_status":"done","x":""#, 1), (&megabyte, 400), (br#""}}"#, 1)]);
+    let (open, close) = (vec![b'['; DEPTH], vec![b']'; DEPTH]);
+    let brackets = packed(&[(br#"{"response":{"job_status":"done","x":"#, 1), (&open, 1), (&close, 1), (b"}}", 1)]);
+    for (act, code, least) in [(bomb, 2, 0), (brackets, 0, 2 * DEPTH)] {
+        let server = scripted([act]).await;
+        let ended = end(jobs_in_shell(r#"ulimit -v 700000; exec "$0" "$@""#, server.url(), &["status", JOB])).await;
+        assert_eq!(ended.code, code, "{}", ended.stderr);
+        assert!(ended.stdout.len() >= least, "{}", ended.stderr);
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ use std::{error::Error, fmt, io, process::ExitCode};
 use anstyle::{AnsiColor, Style};
 use job_status::chain;
 
+use crate::output::remark;
+
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
 /// Why a command ends without success. Its text names no key, digest or credential.
@@ -56,6 +58,11 @@ impl Failure {
         Self::new(7, what)
     }
 
+    /// 6: this command has a bug. What it is stands above.
+    pub fn bug() -> Self {
+        Self::new(6, "this is a bug").advise("please report it, with the lines above")
+    }
+
     /// Stdout is gone, or full.
     #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
     pub fn printing(error: io::Error) -> Self {
@@ -74,9 +81,9 @@ impl Failure {
 
     /// Tells the person at the terminal; the exit code of the process.
     pub fn report(self) -> ExitCode {
-        anstream::eprintln!("{ERROR}jobs:{ERROR:#} {}", self.what);
+        remark(format_args!("{ERROR}jobs:{ERROR:#} {}", self.what));
         if let Some(advice) = self.advice {
-            anstream::eprintln!("  {advice}");
+            remark(format_args!("  {advice}"));
         }
         ExitCode::from(self.code)
     }

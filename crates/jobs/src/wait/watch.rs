@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{Instant, sleep_until};
 
 use super::status::whole_seconds;
+use crate::output::remark;
 
 /// How often the line on a terminal counts on.
 const TICK: Duration = Duration::from_millis(200);
@@ -36,7 +37,7 @@ impl Watch {
             format!("{what}{}, next poll in {wait}s", age.unwrap_or_default())
         };
         if self.bar.is_hidden() && self.printed != what {
-            eprintln!("{}", line(Instant::now()));
+            remark(line(Instant::now()));
             what.clone_into(&mut self.printed);
         }
         while !self.bar.is_hidden() && Instant::now() + TICK < next {

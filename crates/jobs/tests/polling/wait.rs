@@ -1,7 +1,7 @@
 //! `jobs wait`.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::Write,
     process::Stdio,
     time::{Duration, Instant},
@@ -320,6 +320,22 @@ async fn a_stalled_job_is_shown_and_given_up_if_that_is_asked_for() {
 
     let ended = run(&scripted([stalled()]).await, &["wait", JOB, "--fail-stalled", "--json"]).await;
     assert_eq!((ended.code, ended.stdout), (7, format!("{RUNNING}\n")));
+}
+
+#[tokio::test]
+async fn a_full_disk_behind_stderr_changes_no_exit_code() {
+    for (answers, verb, code) in [
+        (vec![found(SOON, RUNNING), answer(503, "", ""), found("", DONE)], "wait", 0),
+        (vec![answer(401, "", "")], "wait", 5),
+        (vec![answer(404, "", "")], "status", 2),
+        (vec![answer(404, "", "")], "check", 1),
+    ] {
+        let arguments = if verb == "check" { vec![verb] } else { vec![verb, JOB] };
+        let mut command = jobs(scripted(answers).await.url(), &arguments);
+        command.stdout(Stdio::piped()).stderr(File::options().write(true).open("/dev/full").unwrap());
+        let output = command.spawn().unwrap().wait_with_output().await.unwrap();
+        assert_eq!(output.status.code(), Some(code), "{verb}");
+    }
 }
 
 #[tokio::test]

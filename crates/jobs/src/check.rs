@@ -17,12 +17,16 @@ use reqwest::Method;
 use crate::{
     endpoint::{Access, Endpoint, Key, Question, Reply},
     failure::Failure,
+    output::{line, remark},
     wait::job_id,
 };
 
-/// How often a question is asked again that was answered with 429, after a pause.
+/// How often a question is asked that is answered with 429.
 const TRIES: u32 = 5;
+/// The pause before it is asked again, if the answer does not say how long to wait.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The longest such pause, whatever the answer says. Somebody looks on.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Checks whether a deployment answers as the contract says
 ///
@@ -54,7 +58,7 @@ pub async fn run(check: Check) -> Result<(), Failure> {
     let endpoint = check.access.open()?;
     // Without any answer to this, all others would be waited for in vain.
     if let Err(error) = endpoint.ask(Question { key: Key::Missing, ..Question::get(endpoint.route) }).await {
-        return Err(Failure::unanswered(format!("{} does not answer: {}", endpoint.url("/"), chain(&error)))
+        return Err(Failure::unanswered(format!("{} does not answer: {}", endpoint.url("/"), line(&chain(&error))))
             .advise("check --url, the domain's DNS record and certificate, and the network"));
     }
     let mut findings = Vec::new();
@@ -77,12 +81,19 @@ async fn ask(endpoint: &Endpoint, question: &Question) -> reqwest::Result<Reply>
     for _ in 1..TRIES {
         match endpoint.ask(question.clone()).await {
             Ok(reply) if reply.status == 429 => {
-                tokio::time::sleep(reply.seconds("retry-after").unwrap_or(PAUSE)).await;
+                let pause = pause(reply.retry_after());
+                remark(format_args!("HTTP 429: too many requests, next one in {}s", pause.as_secs()));
+                tokio::time::sleep(pause).await;
             }
             result => return result,
         }
     }
     endpoint.ask(question.clone()).await
+}
+
+/// How long to wait where an answer asks for this much.
+fn pause(retry_after: Option<Duration>) -> Duration {
+    retry_after.unwrap_or(PAUSE).clamp(PAUSE, LONGEST_PAUSE)
 }
 
 /// Asks for the job; after a GET also for what has changed since, which should be nothing.
@@ -103,4 +114,18 @@ async fn ask_for_job(endpoint: &Endpoint, case: &Case, findings: &mut Vec<Findin
         }
     }
     findings.push(Finding::of(&again, &reply));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::pause;
+
+    #[test]
+    fn a_pause_has_1_to_30_seconds() {
+        for (asked, seconds) in [(None, 1), (Some(0), 1), (Some(7), 7), (Some(86_400), 30), (Some(u64::MAX), 30)] {
+            assert_eq!(pause(asked.map(Duration::from_secs)), Duration::from_secs(seconds), "{asked:?}");
+        }
+    }
 }

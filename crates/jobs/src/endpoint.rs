@@ -4,23 +4,32 @@
 //! The key goes into one header of one host. It is no argument, because other users of a machine can
 //! read those, and redirects are not followed, because they could take it elsewhere.
 
-use std::{env, fs, path::PathBuf, time::Duration};
+use std::{
+    env, fs,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use clap::Args;
-use job_status::ROUTES;
+use job_status::{ROUTES, limits::MAX_STATUS_FILE};
 use reqwest::{
     Client, Method, StatusCode, Url,
     header::{HeaderMap, HeaderValue},
     redirect::Policy,
 };
 use rustls::crypto::ring;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, json, output::line};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole request. The endpoint answers within 5 s.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The most that is read of an answer, unpacked: the largest status file, and room for its envelope.
+pub const LARGEST_ANSWER: usize = MAX_STATUS_FILE as usize + 64 * 1024;
+/// The same of an answer without a status file.
+const LARGEST_REFUSAL: usize = 64 * 1024;
 
 /// Where the endpoint is, and who asks.
 #[derive(Args)]
@@ -73,7 +82,7 @@ pub enum Key {
 pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
-    /// Unpacked, if it came compressed.
+    /// Unpacked, if it came compressed. Of one that is too large, only the beginning.
     pub body: Vec<u8>,
 }
 
@@ -145,9 +154,16 @@ impl Endpoint {
             request = request.header("content-type", "application/json").body(body);
         }
         let answer = async {
-            let answer = request.send().await?;
+            let mut answer = request.send().await?;
             let (status, headers) = (answer.status(), answer.headers().clone());
-            Ok(Reply { status, headers, body: answer.bytes().await?.into() })
+            let most = if status == StatusCode::OK { LARGEST_ANSWER } else { LARGEST_REFUSAL };
+            let mut body = Vec::new();
+            while body.len() <= most
+                && let Some(part) = answer.chunk().await?
+            {
+                body.extend_from_slice(&part);
+            }
+            Ok(Reply { status, headers, body })
         };
         answer.await.map_err(reqwest::Error::without_url)
     }
@@ -190,15 +206,27 @@ impl Reply {
         self.header(name)?.parse().ok().map(Duration::from_secs)
     }
 
+    /// How long to wait before the next request: `retry-after` is a number of seconds or a date.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let date = || httpdate::parse_http_date(self.header("retry-after")?).ok();
+        let until = || Some(date()?.duration_since(SystemTime::now()).unwrap_or_default());
+        self.seconds("retry-after").or_else(until)
+    }
+
     /// Whether the body is an object with this member.
     pub fn has(&self, member: &str) -> bool {
-        serde_json::from_slice::<Value>(&self.body).is_ok_and(|body| body.get(member).is_some())
+        self.members([member]).is_some_and(|[member]| member.is_some())
     }
 
     /// What the body says went wrong, in the endpoint's words or the gateway's.
     pub fn error(&self) -> Option<String> {
-        let body: Value = serde_json::from_slice(&self.body).ok()?;
-        ["error", "message", "Message"].iter().find_map(|name| Some(body.get(name)?.as_str()?.to_owned()))
+        let said = self.members(["error", "message", "Message"])?.into_iter().flatten().find_map(json::text)?;
+        Some(line(&said))
+    }
+
+    /// The members of the body that have these names; `None` if it is not a JSON object.
+    pub fn members<const N: usize>(&self, names: [&str; N]) -> Option<[Option<&RawValue>; N]> {
+        json::members(str::from_utf8(&self.body).ok()?, names).ok()
     }
 }
 

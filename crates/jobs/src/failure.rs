@@ -1,9 +1,11 @@
 //! How a command ends without success: an exit code, what happened, and what to do.
 
-use std::{error::Error, io, process::ExitCode};
+use std::{error::Error, fmt, io, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use job_status::chain;
+
+use crate::output::remark;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
@@ -56,6 +58,11 @@ impl Failure {
         Self::new(7, what)
     }
 
+    /// 6: this command has a bug. What it is stands above.
+    pub fn bug() -> Self {
+        Self::new(6, "this is a bug").advise("please report it, with the lines above")
+    }
+
     /// Stdout is gone, or full.
     #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
     pub fn printing(error: io::Error) -> Self {
@@ -74,10 +81,17 @@ impl Failure {
 
     /// Tells the person at the terminal; the exit code of the process.
     pub fn report(self) -> ExitCode {
-        anstream::eprintln!("{ERROR}jobs:{ERROR:#} {}", self.what);
+        remark(format_args!("{ERROR}jobs:{ERROR:#} {}", self.what));
         if let Some(advice) = self.advice {
-            anstream::eprintln!("  {advice}");
+            remark(format_args!("  {advice}"));
         }
         ExitCode::from(self.code)
+    }
+}
+
+/// What happened, without what to do.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
     }
 }

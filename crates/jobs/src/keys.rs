@@ -10,7 +10,7 @@ mod secret;
 mod store;
 
 use std::{
-    io::{self, IsTerminal, Read, Write},
+    io::{self, IsTerminal, Read},
     time::SystemTime,
 };
 
@@ -22,7 +22,7 @@ use report::Report;
 use secret::Secret;
 use store::Store;
 
-use crate::failure::Failure;
+use crate::{failure::Failure, output::remark};
 
 /// Longest key that is read from stdin, in bytes.
 const MAX_PRESENTED: u64 = 16 * 1024;
@@ -200,7 +200,7 @@ async fn revoke(ring: &Store, report: &Report, name: &str) -> Result<(), Failure
 async fn whose(ring: &Store, report: &Report) -> Result<(), Failure> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        let _ = writeln!(io::stderr(), "Paste the key, then press Enter and Ctrl-D:");
+        remark("Paste the key, then press Enter and Ctrl-D:");
     }
     let mut presented = String::new();
     stdin.take(MAX_PRESENTED).read_to_string(&mut presented).map_err(|error| {

@@ -11,18 +11,26 @@ mod check;
 mod command;
 mod endpoint;
 mod failure;
+mod json;
 mod keys;
+mod output;
 mod publish;
 mod s3;
 mod wait;
 
-use std::process::ExitCode;
+use std::{panic::catch_unwind, process::ExitCode};
 
 use clap::Parser;
 use command::{Jobs, Verb};
+use failure::Failure;
+
+/// A panic is a bug, and ends with the exit code of a failure as well.
+fn main() -> ExitCode {
+    catch_unwind(run).unwrap_or_else(|_| Failure::bug().report())
+}
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+async fn run() -> ExitCode {
     let outcome = match Jobs::parse().verb {
         Verb::Keys(keys) => keys::run(keys).await,
         Verb::Publish(publish) => publish::run(publish).await,

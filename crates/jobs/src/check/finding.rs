@@ -10,7 +10,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::questions::{Case, REFERENCE};
-use crate::endpoint::{Key, Reply};
+use crate::{
+    endpoint::{Key, Reply},
+    output::line,
+};
 
 /// Questions that are named with a fault that they share. The table above has all of them.
 const NAMED: usize = 3;
@@ -44,7 +47,7 @@ impl Finding {
     /// Judges an answer.
     pub fn of(case: &Case, reply: &reqwest::Result<Reply>) -> Self {
         let (answered, faults, by_gateway) = match reply {
-            Err(error) => (None, vec![format!("no answer: {}", chain(error))], false),
+            Err(error) => (None, vec![line(&format!("no answer: {}", chain(error)))], false),
             Ok(reply) => {
                 let (faults, by_gateway) = faults(case, reply);
                 (Some(reply.status.as_u16()), faults, by_gateway)
@@ -74,7 +77,8 @@ fn faults(case: &Case, reply: &Reply) -> (Vec<String>, bool) {
     let Some(documented) = documented(case.question.method.as_str(), status) else {
         return (vec![format!("openapi.yaml has no {status} for it")], false);
     };
-    let mut faults = documented.faults(|name| reply.header(name), &reply.body);
+    let faults = documented.faults(|name| reply.header(name), &reply.body);
+    let mut faults: Vec<_> = faults.iter().map(|fault| line(fault)).collect();
     if status == 200 && !repeats_reference(reply) {
         faults.push("the envelope does not repeat id".into());
     }

@@ -1,9 +1,6 @@
 //! What `jobs keys` says: results on stdout, for people or as JSON; remarks on stderr.
 
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
+use std::{io::Write, time::Duration};
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Table, presets::NOTHING};
@@ -13,6 +10,7 @@ use time::OffsetDateTime;
 use crate::{
     failure::Failure,
     keys::{document::Entry, moment, secret::Secret, store::Store},
+    output::remark,
 };
 
 /// How to answer.
@@ -69,9 +67,9 @@ impl Report {
             failure.advise(format!("nobody has seen the key: jobs keys revoke '{}', then make another", entry.name))
         })?;
         let expiry = entry.expires.map_or("never expires".into(), |moment| format!("expires {}", self.date(moment)));
-        remark(&format!("This is the only time that the key is shown. {} {expiry}.", entry.name));
+        remark(format_args!("This is the only time that the key is shown. {} {expiry}.", entry.name));
         if let Some((old, expires)) = replaced.and_then(|old| Some((old, old.expires?))) {
-            remark(&format!("{} expires {}.", old.name, self.date(expires)));
+            remark(format_args!("{} expires {}.", old.name, self.date(expires)));
         }
         Ok(())
     }
@@ -80,7 +78,9 @@ impl Report {
         if self.json {
             print(&json!({ "name": name }).to_string())?;
         }
-        remark(&format!("{name} is out of the ring. Functions that read it from S3 refuse the key within 60 seconds."));
+        remark(format_args!(
+            "{name} is out of the ring. Functions that read it from S3 refuse the key within 60 seconds."
+        ));
         Ok(())
     }
 
@@ -158,8 +158,4 @@ impl Report {
 
 fn print(line: &str) -> Result<(), Failure> {
     writeln!(anstream::stdout(), "{line}").map_err(Failure::printing)
-}
-
-fn remark(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
 }

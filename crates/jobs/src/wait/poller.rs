@@ -11,8 +11,9 @@ use serde_json::json;
 
 use super::status::Status;
 use crate::{
-    endpoint::{Endpoint, Question, Reply},
+    endpoint::{Endpoint, LARGEST_ANSWER, Question, Reply},
     failure::Failure,
+    output::line,
 };
 
 /// Asks for one job.
@@ -27,15 +28,30 @@ pub struct Poller {
 /// What one poll says.
 pub enum Answer {
     Status(Status),
-    /// No such job, or none that this key may see.
-    NoSuchJob {
-        retry_after: Option<Duration>,
-    },
-    /// None: busy, or a fault that may pass.
+    /// Nothing: busy, or a fault that may pass.
     None {
         why: String,
         retry_after: Option<Duration>,
     },
+    /// The same request would get the same answer, as far as that can be known.
+    Refused(Refusal),
+}
+
+/// An answer that another poll would get as well.
+pub struct Refusal {
+    pub kind: Kind,
+    /// How a wait ends that ends with it.
+    pub failure: Failure,
+    pub retry_after: Option<Duration>,
+}
+
+/// What is refused, or who refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// No such job, or none that this key may see.
+    NoSuchJob,
+    /// Any other answer with this HTTP status.
+    Status(u16),
 }
 
 impl Poller {
@@ -45,43 +61,53 @@ impl Poller {
     }
 
     /// Polls once, for `limit` at most.
-    ///
-    /// # Errors
-    /// The request is wrong: the same one would get the same answer.
-    pub async fn poll(&mut self, limit: Duration) -> Result<Answer, Failure> {
-        let reply = match self.ask(limit).await {
+    pub async fn poll(&mut self, limit: Duration) -> Answer {
+        let reply = match self.ask(&self.method, limit).await {
             Ok(reply) if self.method == Method::GET && has_no_route(&reply) => {
-                self.method = Method::POST;
-                self.ask(limit).await
+                let again = self.ask(&Method::POST, limit).await;
+                // If GET has brought a status before, it is somebody else's odd answer.
+                if self.known.is_none() && again.as_ref().is_ok_and(|reply| !has_no_route(reply)) {
+                    self.method = Method::POST;
+                }
+                again
             }
             result => result,
         };
         let reply = match reply {
             Ok(reply) => reply,
-            Err(error) => return Ok(Answer::None { why: chain(&error), retry_after: None }),
+            Err(error) => return Answer::None { why: line(&chain(&error)), retry_after: None },
         };
-        let retry_after = reply.seconds("retry-after");
-        let said = format!("HTTP {}: {}", reply.status.as_u16(), reply.error().unwrap_or_default());
-        match reply.status.as_u16() {
-            200 | 304 => self.status(&reply).map(Answer::Status).ok_or_else(|| self.no_endpoint("something else answers")),
-            401 => Err(Failure::refused("the API key is not accepted").advise(
-                "see that JOBS_API_KEY or --api-key-file has the whole key, and ask whoever gave it to you whether it is still valid",
-            )),
-            404 if reply.has("job_id") => Ok(Answer::NoSuchJob { retry_after }),
-            _ if has_no_route(&reply) => Err(self.no_endpoint(&said)),
-            403 => Err(Failure::refused(said).advise("ask whoever runs the API: its gateway refuses this key or address")),
-            429 | 500.. => Ok(Answer::None { why: said, retry_after }),
-            300..=399 => {
-                let to = reply.header("location").unwrap_or("elsewhere");
-                Err(self.no_endpoint(&format!("the answer leads to {to}")))
-            }
-            _ => Err(Failure::usage(said).advise("see docs/clients.md: the same request gets the same answer again")),
+        let (status, retry_after) = (reply.status.as_u16(), reply.retry_after());
+        if matches!(status, 200 | 304)
+            && let Some(status) = self.status(&reply)
+        {
+            return Answer::Status(status);
         }
+        let said = format!("HTTP {status}: {}", reply.error().unwrap_or_default());
+        if matches!(status, 408 | 425 | 429 | 500..) {
+            return Answer::None { why: said, retry_after };
+        }
+        let is_unknown = status == 404 && reply.has("job_id");
+        let kind = if is_unknown { Kind::NoSuchJob } else { Kind::Status(status) };
+        let failure = match status {
+            _ if is_unknown => Failure::not_found("there is no such job, or this key may not see it")
+                .advise("check the job's id; a key with a prefix sees only the jobs below it"),
+            200 if reply.body.len() > LARGEST_ANSWER => self.no_endpoint("the answer is larger than any status"),
+            200 | 304 => self.no_endpoint("something else answers"),
+            300..=399 => self.no_endpoint(&format!("the answer leads to {}", line(reply.header("location").unwrap_or("elsewhere")))),
+            401 => Failure::refused("the API key is not accepted").advise(
+                "see that JOBS_API_KEY or --api-key-file has the whole key, and ask whoever gave it to you whether it is still valid",
+            ),
+            _ if has_no_route(&reply) => self.no_endpoint(&said),
+            403 => Failure::refused(said).advise("ask whoever runs the API: its gateway refuses this key or address"),
+            _ => Failure::usage(said).advise("see docs/clients.md: the same request gets the same answer again"),
+        };
+        Answer::Refused(Refusal { kind, failure, retry_after })
     }
 
-    async fn ask(&self, limit: Duration) -> reqwest::Result<Reply> {
+    async fn ask(&self, method: &Method, limit: Duration) -> reqwest::Result<Reply> {
         let route = self.endpoint.route;
-        let question = if self.method == Method::GET {
+        let question = if method == Method::GET {
             Question::get(route).with("job_id", &self.job_id)
         } else {
             Question::post(route, json!({ "job_id": self.job_id }).to_string())

@@ -1,28 +1,28 @@
 //! What one poll says of a job: its status file as the worker wrote it, and what the headers add.
 
 use std::{
-    collections::BTreeMap,
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use crate::endpoint::Reply;
-
-/// How far nested values are indented, in levels. Status files may be nested to any depth.
-const DEEPEST: usize = 32;
-/// Letters of a worker's text that are shown in a line.
-const LONGEST_LINE: usize = 200;
+use crate::{
+    endpoint::Reply,
+    json::{members, text},
+    output::line,
+};
 
 /// A job's status.
 #[derive(Clone, Debug)]
 pub struct Status {
     /// The status file, byte for byte.
-    file: Box<RawValue>,
-    /// Its `job_status`; empty if that is no text.
+    file: Arc<str>,
+    /// What has become of the job.
+    pub outcome: Outcome,
+    /// Its `job_status`, for people; empty if that is no text.
     state: String,
     /// Its `progress`, if it has one that fits into a line.
     progress: Option<String>,
@@ -35,7 +35,7 @@ pub struct Status {
 }
 
 /// What has become of the job.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Unfinished,
     Done,
@@ -45,21 +45,26 @@ pub enum Outcome {
     Other,
 }
 
-#[derive(Deserialize)]
-struct Envelope {
-    response: Box<RawValue>,
-}
-
-type Members<'a> = BTreeMap<String, &'a RawValue>;
-
 impl Status {
     /// Reads a 200; `None` if it is not the endpoint's.
     pub fn of(reply: &Reply) -> Option<Self> {
-        let file = serde_json::from_slice::<Envelope>(&reply.body).ok()?.response;
-        let members: Members<'_> = serde_json::from_str(file.get()).ok()?;
-        let state = members.get("job_status").and_then(|state| text(state)).unwrap_or_default();
-        let progress = members.get("progress").and_then(|progress| line(progress));
-        Some(Self { state, progress, file, written: None, stalled: None, retry_after: None }.at(reply))
+        let [file] = reply.members(["response"])?;
+        let file = file?.get();
+        if !file.starts_with('{') {
+            return None;
+        }
+        let [state, progress, result] = members(file, ["job_status", "progress", "response"]).ok()?;
+        let state = state.and_then(text).unwrap_or_default();
+        let status = Self {
+            file: file.into(),
+            outcome: outcome(&state, result),
+            state: line(&state),
+            progress: progress.and_then(text_or_number),
+            written: None,
+            stalled: None,
+            retry_after: None,
+        };
+        Some(status.at(reply))
     }
 
     /// The same file with the headers of a newer answer.
@@ -67,75 +72,28 @@ impl Status {
         Self {
             written: written(reply),
             stalled: reply.seconds("x-job-stalled"),
-            retry_after: reply.seconds("retry-after"),
+            retry_after: reply.retry_after(),
             ..self
-        }
-    }
-
-    /// What has become of the job. Whether a job went well is a question for its result too: some
-    /// workers write `done` with the code of a failure.
-    pub fn outcome(&self) -> Outcome {
-        let members: Members<'_> = serde_json::from_str(self.file.get()).unwrap_or_default();
-        let result: Members<'_> =
-            members.get("response").and_then(|result| serde_json::from_str(result.get()).ok()).unwrap_or_default();
-        let code = result.get("code").map_or("null", |code| code.get());
-        let went_well = code == "null" || code.parse() == Ok(200.0);
-        match self.state.as_str() {
-            "queued" | "running" | "submitted" => Outcome::Unfinished,
-            "done" if went_well => Outcome::Done,
-            "done" | "failed" => Outcome::Failed(result.get("message").and_then(|message| line(message))),
-            _ => Outcome::Other,
         }
     }
 
     /// The status file as it is.
     pub fn file(&self) -> &str {
-        self.file.get()
+        &self.file
     }
+}
 
-    /// The status file, indented for people. Values, their order and their spelling stay as they are.
-    pub fn indented(&self) -> String {
-        let (mut text, mut depth, mut quoted, mut escaped) = (String::new(), 0_usize, false, false);
-        let new_line = |text: &mut String, depth: usize| {
-            text.push('\n');
-            text.push_str(&"  ".repeat(depth.min(DEEPEST)));
-        };
-        for letter in self.file.get().chars() {
-            if quoted {
-                text.push(letter);
-                quoted = escaped || letter != '"';
-                escaped = letter == '\\' && !escaped;
-                continue;
-            }
-            match letter {
-                ' ' | '\t' | '\n' | '\r' => {}
-                '{' | '[' => {
-                    text.push(letter);
-                    depth += 1;
-                    new_line(&mut text, depth);
-                }
-                '}' | ']' => {
-                    depth -= 1;
-                    let written = text.trim_end().len();
-                    if text[..written].ends_with(['{', '[']) {
-                        text.truncate(written);
-                    } else {
-                        new_line(&mut text, depth);
-                    }
-                    text.push(letter);
-                }
-                ',' => {
-                    text.push(letter);
-                    new_line(&mut text, depth);
-                }
-                ':' => text.push_str(": "),
-                _ => {
-                    quoted = letter == '"';
-                    text.push(letter);
-                }
-            }
-        }
-        text
+/// Whether a job went well is a question for its result too: some workers write `done` with the code
+/// of a failure.
+fn outcome(state: &str, result: Option<&RawValue>) -> Outcome {
+    let [code, message] = result.and_then(|result| members(result.get(), ["code", "message"]).ok()).unwrap_or_default();
+    let code = code.map_or("null", RawValue::get);
+    let went_well = code == "null" || code.parse() == Ok(200.0);
+    match state {
+        "queued" | "running" | "submitted" => Outcome::Unfinished,
+        "done" if went_well => Outcome::Done,
+        "done" | "failed" => Outcome::Failed(message.and_then(text_or_number)),
+        _ => Outcome::Other,
     }
 }
 
@@ -167,13 +125,8 @@ fn written(reply: &Reply) -> Option<Instant> {
     Instant::now().checked_sub(age)
 }
 
-/// What a raw value says if it is a string.
-fn text(raw: &RawValue) -> Option<String> {
-    serde_json::from_str(raw.get()).ok()
-}
-
-/// A string or a number that fits into a line, without what could move a terminal's cursor.
-fn line(raw: &RawValue) -> Option<String> {
-    let text = text(raw).or_else(|| raw.get().parse::<f64>().is_ok().then(|| raw.get().to_owned()))?;
-    Some(text.chars().filter(|letter| !letter.is_control()).take(LONGEST_LINE).collect())
+/// What a value says in a line, if it is a string or a number.
+fn text_or_number(value: &RawValue) -> Option<String> {
+    let text = text(value).or_else(|| value.get().parse::<f64>().is_ok().then(|| value.get().into()))?;
+    Some(line(&text))
 }

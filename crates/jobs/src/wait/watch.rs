@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::{Instant, sleep_until};
 
 use super::status::whole_seconds;
+use crate::output::remark;
 
 /// How often the line on a terminal counts on.
 const TICK: Duration = Duration::from_millis(200);
@@ -32,11 +33,11 @@ impl Watch {
     pub async fn until(&mut self, next: Instant, what: &str, written: Option<Instant>) {
         let line = |now: Instant| {
             let age = written.map(|written| format!(", written {} ago", whole_seconds(now - written)));
-            let wait = (next - now).as_secs_f64().ceil();
+            let wait = (next - now).as_secs_f64().round();
             format!("{what}{}, next poll in {wait}s", age.unwrap_or_default())
         };
         if self.bar.is_hidden() && self.printed != what {
-            eprintln!("{}", line(Instant::now()));
+            remark(line(Instant::now()));
             what.clone_into(&mut self.printed);
         }
         while !self.bar.is_hidden() && Instant::now() + TICK < next {

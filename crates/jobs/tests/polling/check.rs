@@ -1,6 +1,9 @@
 //! `jobs check`.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use local::samples::{DONE, UNKNOWN};
 use serde_json::Value;
@@ -72,9 +75,9 @@ async fn what_the_gateway_answers_itself_is_told_apart() {
 
 #[tokio::test]
 async fn what_is_wrong_everywhere_is_said_once_with_the_first_that_have_it() {
-    let ended = run(&scripted([answer(502, "", r#"{"message":"no"}"#)]).await, &["check"]).await;
+    let ended = run(&scripted([answer(502, "", r#"{"message":"n\n\u001b[2Jo"}"#)]).await, &["check"]).await;
     let said = "\nanother path, PUT /v1/toolkit/job/status, PUT /paid/get/job/status and 20 others\n  the gateway's own \
-                HTTP 502: no\n  see docs/operations.md#function-errors\n";
+                HTTP 502: n[2Jo\n  see docs/operations.md#function-errors\n";
     assert!(ended.code == 1 && ended.stdout.contains(said), "{ended:?}");
 }
 
@@ -90,16 +93,15 @@ async fn an_answer_is_held_to_the_document_and_not_to_its_status_alone() {
 }
 
 #[tokio::test]
-async fn too_many_requests_are_asked_again() {
-    let server = FaultS3::start().await;
-    let mut turn = 0;
-    server.always_by(move |_| {
-        turn += 1;
-        let status = if turn % 2 == 0 { 429 } else { 404 };
-        answer(status, "retry-after: 0\r\n", r#"{"message":"x"}"#)
-    });
+async fn too_many_requests_are_asked_again_after_a_second_and_it_says_so() {
+    let limited = || answer(429, "retry-after: 0\r\n", r#"{"message":"x"}"#);
+    let unknown = || answer(404, "", r#"{"message":"x"}"#);
+    let server = scripted([unknown(), limited(), limited(), unknown()]).await;
+    let begin = Instant::now();
     let ended = run(&server, &["check", "--json"]).await;
+    assert!(begin.elapsed() >= Duration::from_secs(2), "{ended:?}");
     assert!(findings(&ended.stdout).iter().all(|finding| finding["answered"] == 404), "{ended:?}");
+    assert!(ended.stderr.starts_with(&"HTTP 429: too many requests, next one in 1s\n".repeat(2)), "{ended:?}");
 }
 
 #[tokio::test]

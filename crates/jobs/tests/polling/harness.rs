@@ -21,7 +21,16 @@ pub struct Ended {
 
 /// The binary, with a URL and the key in its environment and nothing else.
 pub fn jobs(url: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_jobs"));
+    program(env!("CARGO_BIN_EXE_jobs"), url, arguments)
+}
+
+/// The binary in a shell, whose line begins it by `"$0" "$@"`.
+pub fn jobs_in_shell(line: &str, url: &str, arguments: &[&str]) -> Command {
+    program("/bin/sh", url, &[&["-c", line, env!("CARGO_BIN_EXE_jobs")], arguments].concat())
+}
+
+fn program(name: &str, url: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(name);
     command.env_clear().env("JOBS_URL", url).env("JOBS_API_KEY", KEY).args(arguments).stdin(Stdio::null());
     command
 }

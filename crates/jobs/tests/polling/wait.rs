@@ -1,11 +1,20 @@
 //! `jobs wait`.
 
-use std::{fs, process::Stdio};
+use std::{
+    fs::{self, File},
+    io::Write,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
+use flate2::{Compression, write::GzEncoder};
 use testbed::fault_s3::Act;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    task::JoinSet,
+};
 
-use crate::harness::{JOB, KEY, answer, asked, bytes, end, found, jobs, local, run, scripted};
+use crate::harness::{JOB, KEY, answer, asked, bytes, end, found, jobs, jobs_in_shell, local, run, scripted};
 
 const SOON: &str = "retry-after: 0\r\n";
 const DONE: &str = r#"{"job_status":"done","response":{"code":200,"message":"success"}}"#;
@@ -22,7 +31,7 @@ async fn a_job_is_followed_to_its_end_by_conditional_gets() {
     .await;
     let ended = run(&server, &["wait", JOB, "--json"]).await;
     assert_eq!((ended.code, ended.stdout), (0, format!("{DONE}\n")));
-    assert_eq!(ended.stderr, "queued, next poll in 0s\nrunning (50 %), next poll in 0s\n");
+    assert_eq!(ended.stderr, "queued, next poll in 1s\nrunning (50 %), next poll in 1s\n");
     let requests = server.take_requests();
     let known: Vec<_> =
         requests.iter().map(|head| head.lines().find_map(|line| line.strip_prefix("if-none-match: "))).collect();
@@ -73,6 +82,45 @@ async fn the_final_status_is_indented_for_people_and_left_alone_for_programs() {
 }
 
 #[tokio::test]
+async fn what_is_nested_deep_stays_in_its_line_and_nothing_that_a_terminal_acts_on_is_left() {
+    let deep = format!("{}[1,  2]{}", "[".repeat(30), "]".repeat(30));
+    let texts = "\"a\u{202e}\u{9b}b\u{200d}\":\"c\u{202e}\u{9b}d\u{200d}\u{e0041}\"";
+    let file = format!(r#"{{"job_status":"done",{texts},"cut \ud83d":"cut \ud83d","deep":{deep}}}"#);
+    let server = scripted([found("", &file)]).await;
+    let shown = run(&server, &["wait", JOB]).await.stdout;
+    let begin = "{\n  \"job_status\": \"done\",\n  \"ab\u{200d}\": \"c\\u202e\\u009bd\u{200d}\\udb40\\udc41\",\n  \"cut \u{fffd}\u{fffd}\u{fffd}\": \"cut \\ud83d\",\n  \"deep\": [\n    [\n";
+    assert!(shown.starts_with(begin), "{shown}");
+    assert!(shown.contains(&format!("\n{}{}[1,  2]{}\n", "  ".repeat(16), "[".repeat(15), "]".repeat(15))), "{shown}");
+    assert_eq!(run(&server, &["wait", JOB, "--json"]).await.stdout, format!("{file}\n"));
+}
+
+#[tokio::test]
+async fn memory_is_bounded_by_the_largest_status_however_small_it_travels_or_deep_it_is() {
+    const DEPTH: usize = 15 * 1024 * 1024;
+    let packed = |parts: &[(&[u8], usize)]| {
+        let mut body = GzEncoder::new(Vec::new(), Compression::fast());
+        for (part, times) in parts {
+            for _ in 0..*times {
+                body.write_all(part).unwrap();
+            }
+        }
+        let body = body.finish().unwrap();
+        let head = format!("HTTP/1.1 200 x\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n", body.len());
+        Act::AnswerShared([head.into_bytes(), body].concat().into())
+    };
+    let megabyte = vec![b'x'; 1024 * 1024];
+    let bomb = packed(&[(br#"{"response":{"job_status":"done","x":""#, 1), (&megabyte, 400), (br#""}}"#, 1)]);
+    let (open, close) = (vec![b'['; DEPTH], vec![b']'; DEPTH]);
+    let brackets = packed(&[(br#"{"response":{"job_status":"done","x":"#, 1), (&open, 1), (&close, 1), (b"}}", 1)]);
+    for (act, code, least) in [(bomb, 2, 0), (brackets, 0, 2 * DEPTH)] {
+        let server = scripted([act]).await;
+        let ended = end(jobs_in_shell(r#"ulimit -v 700000; exec "$0" "$@""#, server.url(), &["status", JOB])).await;
+        assert_eq!(ended.code, code, "{}", ended.stderr);
+        assert!(ended.stdout.len() >= least, "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
 async fn the_exit_code_says_how_the_job_ended() {
     for (file, code, message) in [
         (r#"{"job_status":"done"}"#, 0, ""),
@@ -88,6 +136,15 @@ async fn the_exit_code_says_how_the_job_ended() {
         ),
         (r#"{"job_status":"done","response":{"code":500,"message":"no audio"}}"#, 1, "the job failed: no audio"),
         (r#"{"job_status":"done","response":{"code":"200"}}"#, 1, "the job failed"),
+        // Text that was cut in the middle of an emoji.
+        (r#"{"job_status":"done","response":{"code":500,"\ud800":1}}"#, 1, "the job failed"),
+        (r#"{"job_status":"done","\ud83d":1,"response":{"code":200,"text":"cut \ud83d"}}"#, 0, ""),
+        (
+            r#"{"job_status":"failed","response":{"message":"cut \ud83d"}}"#,
+            1,
+            "the job failed: cut \u{fffd}\u{fffd}\u{fffd}",
+        ),
+        (r#"{"\ud800":1,"job_status":"done","job_status":"failed"}"#, 1, "the job failed"),
         (r#"{"job_status":"paused"}"#, 1, "the job ended in a state of its worker's own: paused"),
         (r#"{"job_status":7}"#, 1, "the job ended in a state of its worker's own: no state"),
     ] {
@@ -101,22 +158,14 @@ async fn the_exit_code_says_how_the_job_ended() {
 #[tokio::test]
 async fn lost_connections_429_and_5xx_are_survived() {
     let half = bytes(200, "", "{\"endpoint\":", 1000);
-    let server = scripted([
-        Act::Reset(vec![]),
-        Act::Close(half),
-        answer(429, SOON, r#"{"message":"Too Many Requests"}"#),
-        answer(503, SOON, r#"{"message":"Service Unavailable"}"#),
-        found("", DONE),
-    ])
-    .await;
-    let ended = run(&server, &["wait", JOB]).await;
-    assert_eq!(ended.code, 0, "{ended:?}");
-    for said in [
-        "no status (error sending request",
-        "no status (HTTP 429: Too Many Requests)",
-        "no status (HTTP 503: Service Unavailable)",
+    for (act, said) in [
+        (Act::Reset(vec![]), "no status (error sending request"),
+        (Act::Close(half), "no status (error decoding response body"),
+        (answer(429, SOON, r#"{"message":"Too Many Requests"}"#), "no status (HTTP 429: Too Many Requests)"),
+        (answer(503, SOON, r#"{"message":"Service Unavailable"}"#), "no status (HTTP 503: Service Unavailable)"),
     ] {
-        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+        let ended = run(&scripted([act, found("", DONE)]).await, &["wait", JOB]).await;
+        assert!(ended.code == 0 && ended.stderr.starts_with(said), "{ended:?}");
     }
 }
 
@@ -124,25 +173,43 @@ async fn lost_connections_429_and_5xx_are_survived() {
 async fn five_failures_are_enough_as_long_as_nothing_else_was_answered() {
     let failed = || answer(500, SOON, r#"{"error":"Failed to retrieve job status: internal error","code":500}"#);
     let server = scripted([failed()]).await;
+    let begin = Instant::now();
     let ended = run(&server, &["wait", JOB]).await;
     assert_eq!((ended.code, asked(&server).len()), (6, 5), "{ended:?}");
     assert!(ended.stderr.contains("no status after 5 polls: HTTP 500: Failed to retrieve job status: internal error"));
-
-    let failures = std::iter::repeat_with(failed).take(9);
-    let server = scripted([found(SOON, RUNNING)].into_iter().chain(failures).chain([found("", DONE)])).await;
-    assert_eq!(run(&server, &["wait", JOB]).await.code, 0);
+    assert!(begin.elapsed() >= Duration::from_secs(1 + 2 + 4 + 8), "whatever retry-after says");
 }
 
 #[tokio::test]
-async fn a_wait_that_would_end_too_late_is_not_begun() {
-    for headers in ["retry-after: 3600\r\n", "retry-after: 18446744073709551615\r\n"] {
+async fn a_proxy_that_says_retry_after_0_is_asked_once_a_second() {
+    let server = scripted([found(SOON, RUNNING), found(SOON, RUNNING), found("", DONE)]).await;
+    let begin = Instant::now();
+    let ended = run(&server, &["wait", JOB]).await;
+    assert_eq!((ended.code, asked(&server).len()), (0, 3), "{ended:?}");
+    assert!(begin.elapsed() >= Duration::from_secs(2), "{ended:?}");
+}
+
+#[tokio::test]
+async fn the_last_poll_is_at_the_deadline_however_long_the_endpoint_asks_to_wait() {
+    let mut waits = JoinSet::new();
+    for headers in ["retry-after: 300\r\n", "retry-after: 18446744073709551615\r\n"] {
         for act in [found(headers, RUNNING), answer(429, headers, "{}")] {
-            let server = scripted([act]).await;
-            let ended = run(&server, &["wait", JOB, "--timeout", "10m"]).await;
-            assert_eq!((ended.code, ended.stdout.as_str(), asked(&server).len()), (3, "", 1), "{ended:?}");
-            assert!(ended.stderr.contains("the job is not over in time"), "{ended:?}");
+            waits.spawn(async move {
+                let wait = ["wait", JOB, "--timeout", "5s", "--json"];
+                let begin = Instant::now();
+                let server = scripted([act.clone()]).await;
+                let ended = run(&server, &wait).await;
+                assert!(begin.elapsed() >= Duration::from_secs(5), "{ended:?}");
+                assert_eq!((ended.code, ended.stdout.as_str(), asked(&server).len()), (3, "", 2), "{ended:?}");
+                assert!(ended.stderr.contains("jobs: timed out before the job finished: "), "{ended:?}");
+
+                let server = scripted([act, found("", DONE)]).await;
+                let ended = run(&server, &wait).await;
+                assert_eq!((ended.code, ended.stdout), (0, format!("{DONE}\n")));
+            });
         }
     }
+    waits.join_all().await;
 }
 
 #[tokio::test]
@@ -152,7 +219,7 @@ async fn a_job_that_is_not_written_down_yet_is_waited_for_a_little() {
     assert_eq!(run(&server, &["wait", JOB]).await.code, 0);
     let server = scripted([unknown("retry-after: 11\r\n")]).await;
     let ended = run(&server, &["wait", JOB]).await;
-    assert_eq!((ended.code, asked(&server).len()), (4, 1), "{ended:?}");
+    assert_eq!((ended.code, asked(&server).len()), (4, 2), "once at the start and once after ten seconds: {ended:?}");
 }
 
 #[tokio::test]
@@ -162,6 +229,85 @@ async fn a_key_that_is_refused_is_not_tried_again() {
         let ended = run(&server, &["wait", JOB]).await;
         assert_eq!((ended.code, asked(&server).len()), (5, 1), "{ended:?}");
     }
+    let revoked = answer(401, "", r#"{"error":"Unauthorized: …","code":401}"#);
+    let server = scripted([found(SOON, RUNNING), revoked]).await;
+    let ended = run(&server, &["wait", JOB]).await;
+    assert_eq!((ended.code, asked(&server).len()), (5, 2), "{ended:?}");
+}
+
+#[tokio::test]
+async fn once_a_poll_was_answered_one_odd_answer_is_survived() {
+    let mut waits = JoinSet::new();
+    for (odd, said) in [
+        (answer(200, "", "<html>Welcome</html>"), "something else answers"),
+        (answer(200, "", ""), "something else answers"),
+        (answer(200, "", r#"{"endpoint":"/v1/toolkit/job/status","code":200,"resp"#), "something else answers"),
+        (answer(304, "", ""), "something else answers"),
+        (answer(302, "location: https://login.example.com/\r\n", ""), "the answer leads to https://login.example.com/"),
+        (answer(400, "", ""), "HTTP 400"),
+        (answer(403, "", "<html>Request blocked</html>"), "HTTP 403"),
+        (answer(404, "", r#"{"error":"Job not found","job_id":"x"}"#), "there is no such job"),
+        (answer(408, "", ""), "HTTP 408"),
+        (answer(425, "", ""), "HTTP 425"),
+    ] {
+        waits.spawn(async move {
+            let server = scripted([found(SOON, RUNNING), odd, found("", DONE)]).await;
+            let ended = run(&server, &["wait", JOB]).await;
+            assert_eq!((ended.code, asked(&server).len()), (0, 3), "{ended:?}");
+            assert!(ended.stderr.contains("\nno status (") && ended.stderr.contains(said), "{ended:?}");
+        });
+    }
+    waits.join_all().await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_knows_no_route_for_once_does_not_change_how_the_wait_asks() {
+    let no_route = || answer(404, "", r#"{"message":"Not Found"}"#);
+    let running = || found("etag: W/\"1\"\r\nretry-after: 1\r\n", RUNNING);
+    let server = scripted([running(), no_route(), no_route(), found("", DONE)]).await;
+    let ended = run(&server, &["wait", JOB]).await;
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let by_post: Vec<_> = asked(&server).iter().map(|line| line.contains("POST /v1")).collect();
+    assert_eq!(by_post, [false, false, true, false]);
+}
+
+#[tokio::test]
+async fn the_same_refusal_five_times_in_a_row_ends_a_wait_with_its_code() {
+    let blocked = || answer(403, "", r#"{"message":"Forbidden"}"#);
+    let server = scripted([found(SOON, RUNNING), blocked()]).await;
+    let ended = run(&server, &["wait", JOB]).await;
+    assert_eq!((ended.code, asked(&server).len()), (5, 6), "{ended:?}");
+}
+
+#[tokio::test]
+async fn texts_of_others_are_shown_in_one_line_without_what_a_terminal_acts_on() {
+    let odd = r"a\n::error::b\u001b]0;OWNED\u0007\u009b31m\u007f\u202e\u2066\u2028\ufeffc";
+    let shown = "a::error::b]0;OWNED31mc";
+    let said = format!(r#"{{"message":"{odd}"}}"#);
+    for (act, verb, expected) in [
+        (answer(503, "", &said), "status", format!("jobs: no status after 1 poll: HTTP 503: {shown}\n")),
+        (answer(403, "", &said), "status", format!("jobs: HTTP 403: {shown}\n")),
+        (found("", &format!(r#"{{"job_status":"{odd}"}}"#)), "wait", format!("of its worker's own: {shown}\n")),
+        (
+            found("", &format!(r#"{{"job_status":"failed","response":{{"message":"{odd}"}}}}"#)),
+            "wait",
+            format!("jobs: the job failed: {shown}\n"),
+        ),
+        (
+            found("", &format!(r#"{{"job_status":"running","progress":"{odd}"}}"#)),
+            "status",
+            format!("jobs: the job has not finished: running ({shown})\n"),
+        ),
+        (
+            answer(503, "", &format!(r#"{{"error":"{}"}}"#, "x".repeat(300))),
+            "status",
+            format!(": {}\n", "x".repeat(200)),
+        ),
+    ] {
+        let ended = run(&scripted([act]).await, &[verb, JOB, "--json"]).await;
+        assert!(ended.stderr.contains(&expected), "{expected:?}: {ended:?}");
+        assert!(!ended.stderr.contains(|letter: char| letter.is_control() && letter != '\n'), "{ended:?}");
+    }
 }
 
 #[tokio::test]
@@ -170,10 +316,26 @@ async fn a_stalled_job_is_shown_and_given_up_if_that_is_asked_for() {
     let server = scripted([stalled(), found("", DONE)]).await;
     let ended = run(&server, &["wait", JOB]).await;
     assert_eq!(ended.code, 0, "{ended:?}");
-    assert_eq!(ended.stderr, "running, stalled: its worker has written nothing for 10m, next poll in 0s\n");
+    assert_eq!(ended.stderr, "running, stalled: its worker has written nothing for 10m, next poll in 1s\n");
 
     let ended = run(&scripted([stalled()]).await, &["wait", JOB, "--fail-stalled", "--json"]).await;
     assert_eq!((ended.code, ended.stdout), (7, format!("{RUNNING}\n")));
+}
+
+#[tokio::test]
+async fn a_full_disk_behind_stderr_changes_no_exit_code() {
+    for (answers, verb, code) in [
+        (vec![found(SOON, RUNNING), answer(503, "", ""), found("", DONE)], "wait", 0),
+        (vec![answer(401, "", "")], "wait", 5),
+        (vec![answer(404, "", "")], "status", 2),
+        (vec![answer(404, "", "")], "check", 1),
+    ] {
+        let arguments = if verb == "check" { vec![verb] } else { vec![verb, JOB] };
+        let mut command = jobs(scripted(answers).await.url(), &arguments);
+        command.stdout(Stdio::piped()).stderr(File::options().write(true).open("/dev/full").unwrap());
+        let output = command.spawn().unwrap().wait_with_output().await.unwrap();
+        assert_eq!(output.status.code(), Some(code), "{verb}");
+    }
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ pub fn refusals(route: &str) -> Vec<Case> {
         ("no body", ""),
         ("a body that is no JSON", "job_id=42"),
         ("a body that is no object", "[]"),
-        ("a body that goes on", "{} {}"),
+        ("data after the object in the body", "{} {}"),
         ("no job_id", "{}"),
         ("a job_id twice", r#"{"job_id":"x","job_id":"y"}"#),
         ("a job_id that is no text", r#"{"job_id":42}"#),
@@ -64,8 +64,8 @@ pub fn refusals(route: &str) -> Vec<Case> {
     ] {
         cases.push(case(format!("POST with {when}"), post(body), 400));
     }
-    let id = json!({ "job_id": nobodys, "id": 7 }).to_string();
-    cases.push(case("POST with an id that is no text", post(&id), 400));
+    let id = json!({ "job_id": nobodys, "id": [7] }).to_string();
+    cases.push(case("POST with an id that is an array", post(&id), 400));
     cases.push(case("GET with no job_id", Question::get(route), 400));
     cases.push(case("GET with a job_id twice", get().with("job_id", &nobodys), 400));
     cases.push(case("GET with a job_id that is no UUID", Question::get(route).with("job_id", "42"), 400));

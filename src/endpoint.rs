@@ -1,8 +1,8 @@
 //! One request, top to bottom: route → key → payload → status file → envelope → reply.
 //!
 //! `Endpoint::handle` is that way. Every step either goes on or ends it with a [`Reply`]. Nothing of the payload is
-//! looked at before the key is accepted, and S3 is not asked for a job before both are. [`Endpoint::answer`] is what
-//! happens to every request alike: the time budget, the last net under a panic, the headers, the log line.
+//! looked at before the key is accepted, and S3 is not asked for a job before both are. [`Endpoint::answer`] does what
+//! every request needs: the time budget, the last net under a panic, the headers, the log line.
 
 use std::{
     any::Any,
@@ -43,7 +43,7 @@ use crate::{
 /// The routes. Each may have a stage name or a base path in front.
 pub const ROUTES: [&str; 2] = ["/v1/toolkit/job/status", "/paid/get/job/status"];
 
-/// The endpoint: what an environment keeps between requests.
+/// What an environment keeps between requests.
 pub struct Endpoint {
     s3: S3,
     keyring: LiveKeyring,
@@ -72,9 +72,8 @@ impl Endpoint {
     }
 
     /// Loads the keyring, then reads a status file that does not exist, while init has the whole CPU. The read shows
-    /// whether status files can be read at all. It also opens the connection that the first request will use, which
-    /// then takes 0.15 ms instead of 0.9. If the read fails, that is only a warning: requests will say the same, and
-    /// S3 may recover.
+    /// whether status files can be read at all. It also opens the connection for the first request, which then takes
+    /// 0.15 ms instead of 0.9. If the read fails, that is only a warning: S3 may recover.
     ///
     /// # Errors
     /// There is no keyring to judge requests by.
@@ -103,8 +102,7 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    /// Reads the status file of no job. The keyring's read does not show the same: its bucket may be another, and so
-    /// another host and another connection.
+    /// Reads the status file of no job. The keyring's read does not show the same, because its bucket may be another.
     async fn probe(&self) {
         let (get, mut read) = (self.status_file("", JobId::NIL, MAX_STATUS_FILE), ReadStats::default());
         let read = timeout(PROBE_BUDGET, self.s3.get(&get, &mut read)).await;
@@ -124,26 +122,21 @@ impl Endpoint {
             trace_id: invocation.trace_id.as_deref(),
             cold: !self.has_served.swap(true, Ordering::Relaxed),
             method: request.method.as_ref().map(Method::as_str),
-            route: None,
-            key: None,
-            job_id: None,
-            bytes: None,
-            stalled: None,
-            invalid_hints: 0,
+            ..RequestLine::default()
         };
         let mut read = ReadStats::default();
         let budget = self.budget(invocation.deadline);
         let handled = timeout(budget, self.handle(request, started, &mut line, &mut read));
         let reply = match AssertUnwindSafe(handled).catch_unwind().await {
             Ok(Ok(Ok(reply) | Err(reply))) => reply,
-            Ok(Err(_elapsed)) => Reply::timed_out(budget, &mut read),
+            Ok(Err(_elapsed)) => Reply::timed_out(budget, &read),
             Err(panic) => Reply::panicked(panic_message(&*panic)),
         };
         line.write(&reply, started.elapsed(), &read);
         reply.answering(request, &invocation.request_id)
     }
 
-    /// The way of a request. `line` and `read` are filled in for the log.
+    /// The way of a request. It fills in `line` and `read` for the log.
     async fn handle(
         &self,
         request: &Request,
@@ -207,14 +200,14 @@ impl Endpoint {
         }
     }
 
-    /// What a request may take. A deadline that has passed already is none: emulators send such.
+    /// What a request may take. A deadline that has passed already does not count: emulators send such.
     fn budget(&self, deadline: SystemTime) -> Duration {
         let left = deadline.duration_since(self.clock.now());
         left.map_or(REQUEST_BUDGET, |left| REQUEST_BUDGET.min(left.saturating_sub(DEADLINE_RESERVE)))
     }
 }
 
-/// Why there is no object. One that is only too large for a caller without gzip is said to be so.
+/// Why there is no object. If only the gateway's limit is in the way, the reply says so.
 fn not_read(request: &Request, job_id: &JobId, failure: Failure) -> Reply {
     match failure.announced {
         Some(size) if failure.kind == FailureKind::TooLarge && size <= MAX_STATUS_FILE => {
@@ -227,8 +220,7 @@ fn not_read(request: &Request, job_id: &JobId, failure: Failure) -> Reply {
 /// Whether `path` is `route`. Segments in front and a slash at the end are allowed. The path is compared as it
 /// arrived: a percent-encoded spelling is another path, and `%2F` is no slash.
 fn matches(path: &str, route: &str) -> bool {
-    let path = path.strip_suffix('/').unwrap_or(path);
-    path.ends_with(route) // a route begins with a slash, so the match begins at a segment
+    path.strip_suffix('/').unwrap_or(path).ends_with(route) // a route begins with a slash, so at a segment
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

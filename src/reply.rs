@@ -1,23 +1,24 @@
 //! Every answer: a constructor for each outcome, with its status, headers, body, and what the operator reads.
 //!
 //! A failure has two messages. The caller's is part of the contract: it is safe, it is the same for the same mistake,
-//! and it says what to do. The operator's is a [`Cause`]: as deep as it goes, with a hint. It exists only where
-//! something went wrong on our side, and is only ever logged.
+//! and it says what to do. The operator's is a [`Cause`]: it exists only if something went wrong on our side.
 //!
 //! The modules that fail know nothing of HTTP. Their failures become replies here and nowhere else.
 
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED, RETRY_AFTER, VARY,
-    X_CONTENT_TYPE_OPTIONS,
+use http::{
+    HeaderMap, HeaderName, HeaderValue, StatusCode,
+    header::{
+        ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED, RETRY_AFTER, VARY,
+        X_CONTENT_TYPE_OPTIONS,
+    },
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::{
-    cause::Cause,
+    cause::{Cause, chain},
     encoding::{Body, DoesNotFit, Encoded},
     freshness::Freshness,
     keyring::live::Stale,
@@ -120,7 +121,7 @@ impl Reply {
             .with(ALLOW, fixed("GET, POST", true))
     }
 
-    /// 401: no key, or none that is accepted. One answer for all, so that nothing can be learned.
+    /// 401: no key, or none that is accepted. Both get the same answer, so that nothing can be learned.
     pub(crate) fn unauthorized() -> Self {
         let message = "Unauthorized: send a valid API key in the x-api-key header";
         Self::error(StatusCode::UNAUTHORIZED, Outcome::Unauthorized, message)
@@ -144,32 +145,23 @@ impl Reply {
         }
     }
 
-    /// 500: the request's time is used up. `read` is what reading the status file has taken of it. The log names what
-    /// took most of it: S3, or this environment.
-    pub(crate) fn timed_out(budget: Duration, read: &mut ReadStats) -> Self {
-        #[derive(Debug, thiserror::Error)]
-        #[error(
-            "not answered within {budget:.1} s: {s3:.1} s for S3, {waited:.1} s waiting for a permit, {rest:.1} s for the rest"
-        )]
-        struct TimedOut {
-            budget: f64,
-            s3: f64,
-            waited: f64,
-            rest: f64,
-            #[source]
-            last: Option<Failure>,
-        }
+    /// 500: the request's time is used up. The log says where the time went, and the hint names what took most of it:
+    /// S3, or this environment.
+    pub(crate) fn timed_out(budget: Duration, read: &ReadStats) -> Self {
         let [budget, s3, waited] = [budget, read.time, read.waited].map(|time| time.as_secs_f64());
         let rest = (budget - s3 - waited).max(0.0);
+        let mut error = format!(
+            "not answered within {budget:.1} s: {s3:.1} s for S3, {waited:.1} s waiting for a permit, {rest:.1} s for the rest"
+        );
+        if let Some(failure) = &read.last_failure {
+            error = error + ": " + &chain(failure);
+        }
         let (kind, hint) = if s3 >= waited + rest {
             ("timed_out", "S3 was slow, or the function's own time was nearly used up: compare s3_time with run_time")
         } else {
-            (
-                "busy",
-                "large status files took this environment's memory or CPU: raise its memory, send it fewer polls at once, or keep results elsewhere and link to them",
-            )
+            let hint = "large status files took this environment's memory or CPU: raise its memory, send it fewer polls at once, or keep results elsewhere and link to them";
+            ("busy", hint)
         };
-        let error = TimedOut { budget, s3, waited, rest, last: read.last_failure.take() };
         Self::failed("the request timed out", Cause { kind, error: error.into(), hint })
     }
 
@@ -218,14 +210,13 @@ fn fixed(value: &'static str, applies: bool) -> Option<HeaderValue> {
     applies.then(|| HeaderValue::from_static(value))
 }
 
-/// 413 or 400, in the payload's own words.
+/// 413 or 400.
 impl From<BadPayload> for Reply {
-    fn from(error: BadPayload) -> Self {
-        let (status, outcome) = match error {
-            BadPayload::TooLarge | BadPayload::QueryTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Outcome::TooLarge),
-            _ => (StatusCode::BAD_REQUEST, Outcome::BadRequest),
-        };
-        Self::error(status, outcome, &error.to_string())
+    fn from(bad: BadPayload) -> Self {
+        match bad {
+            BadPayload::TooLarge(message) => Self::error(StatusCode::PAYLOAD_TOO_LARGE, Outcome::TooLarge, &message),
+            BadPayload::Invalid(message) => Self::error(StatusCode::BAD_REQUEST, Outcome::BadRequest, &message),
+        }
     }
 }
 
@@ -272,7 +263,7 @@ fn date(time: SystemTime) -> Option<HeaderValue> {
     DateTime::from(time).fmt(DateTimeFormat::HttpDate).ok()?.try_into().ok()
 }
 
-/// From [`SPREAD_FROM_SECONDS`] on, any number up to a tenth away, so that callers who came together do not come back
+/// From [`SPREAD_FROM_SECONDS`] on, a random number up to a tenth away: callers who came together do not come back
 /// together.
 fn spread(seconds: u64) -> u64 {
     if seconds < SPREAD_FROM_SECONDS {

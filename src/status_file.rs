@@ -1,40 +1,43 @@
 //! A status file: what a worker wrote about its job, passed on byte for byte.
 //!
 //! It is only *checked*: it must be one well-formed JSON object in UTF-8. What it says at the top about its progress
-//! is noted on the way. Nothing is rebuilt, so numbers keep their digits, members their order and duplicates, escapes
-//! their spelling. The check skips values without building them and without recursion, so neither size nor depth of
-//! nesting can hurt.
+//! is noted on the way. Nothing is rebuilt, so numbers keep their digits, fields their order and duplicates, escapes
+//! their spelling. The check skips values without building them and without recursion, so neither size nor depth can
+//! hurt.
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::json::string;
-use crate::limits::{
-    MAX_SAID_SECONDS, RETRY_AFTER_SECONDS, SAID_RETRY_AFTER_SECONDS, STALLED_HEARTBEATS, STALLED_RETRY_AFTER_SECONDS,
+use crate::{
+    json::string,
+    limits::{
+        MAX_SAID_SECONDS, RETRY_AFTER_SECONDS, SAID_RETRY_AFTER_SECONDS, STALLED_HEARTBEATS,
+        STALLED_RETRY_AFTER_SECONDS,
+    },
 };
 
 /// A checked status file.
 pub struct StatusFile {
     /// The file's text: one JSON object. White space is kept. A byte order mark in front is left out, because it is
-    /// not part of a JSON text (RFC 8259, section 8.1).
+    /// no part of a JSON text (RFC 8259, section 8.1).
     pub text: String,
     /// What it says about its progress.
     pub progress: Progress,
 }
 
-/// What a worker says about its job's progress, at the top of the status file. Of a member that is there more than
-/// once, the last one counts, as for most JSON readers.
+/// What a worker says about its job's progress, at the top of the status file. If a field is given more than once, the
+/// last one wins, as for most JSON readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// What `job_status` says.
     pub state: State,
-    /// What `retry_after_seconds` says: nothing new comes before that, counted from this write.
+    /// What `retry_after_seconds` says: nothing new comes so soon after this write.
     pub retry_after: Option<Duration>,
-    /// What `heartbeat_seconds` says: while unfinished, the file is written at least this often.
+    /// What `heartbeat_seconds` says: as long as the job is unfinished, the file is written at least this often.
     pub heartbeat: Option<Duration>,
-    /// How many of the latter two are there but are no number of seconds from 0 to a day.
+    /// How many of the latter two are given, but not as a number of seconds from 0 to a day.
     pub invalid_hints: u8,
 }
 
@@ -51,20 +54,20 @@ pub enum State {
     Done,
     /// Given up.
     Failed,
-    /// Anything else, or nothing. It is passed on like the others, and is no reason to poll again.
+    /// Anything else, or nothing. It is passed on like the others, but is no reason to poll again.
     Other,
 }
 
 /// Why a file can't be passed on.
 #[derive(Debug, thiserror::Error)]
 pub enum Malformed {
-    /// It has no bytes, or nothing but white space.
+    /// Nothing but white space.
     #[error("it is empty")]
     Empty,
     /// Some bytes are not UTF-8.
     #[error("it is not UTF-8")]
     NotUtf8(#[source] std::str::Utf8Error),
-    /// It is cut off, malformed, another kind of value, or followed by more.
+    /// It is cut off, malformed, or another kind of value, or more follows.
     #[error("it is not one JSON object")]
     NotAnObject(#[source] serde_json::Error),
 }
@@ -82,28 +85,34 @@ impl StatusFile {
         if text.trim_ascii().is_empty() {
             return Err(Malformed::Empty);
         }
-        let progress = progress(&text).map_err(Malformed::NotAnObject)?;
+        let mut json = serde_json::Deserializer::from_str(&text);
+        let progress = json.deserialize_map(ProgressVisitor).map_err(Malformed::NotAnObject)?;
+        json.end().map_err(Malformed::NotAnObject)?;
         Ok(Self { text, progress })
     }
 }
 
 impl Progress {
-    /// Whether nobody seems to work on an unfinished job any more: its status file is older than
-    /// [`STALLED_HEARTBEATS`] of its worker's heartbeats, or than `otherwise` if the worker says nothing about them.
+    /// Whether the job is stalled: it is unfinished, but its status file is older than [`STALLED_HEARTBEATS`] of its
+    /// worker's heartbeats, or than `otherwise` if the worker says nothing about them.
     #[must_use]
     pub fn is_stalled(&self, age: Duration, otherwise: Option<Duration>) -> bool {
         let patience = self.heartbeat.map(|heartbeat| heartbeat * STALLED_HEARTBEATS).or(otherwise);
         self.is_unfinished() && patience.is_some_and(|patience| age > patience)
     }
 
-    /// How long the caller should wait before the next poll, in whole seconds. If the worker says when there is
-    /// something new, that is what is left until then. Otherwise it is a tenth of the file's age: so a young job is
-    /// polled often and an old one rarely. `None` for a job that is not going to change.
+    /// How long the caller should wait before the next poll, in whole seconds: until the moment that the worker says,
+    /// or else a tenth of the file's age, so that a young job is polled often and an old one rarely. `None` for a job
+    /// that is not going to change.
     #[must_use]
     pub fn retry_after(&self, age: Duration, stalled: bool) -> Option<u64> {
         self.is_unfinished().then(|| match self.retry_after {
             _ if stalled => STALLED_RETRY_AFTER_SECONDS,
-            Some(said) => clamp(whole_seconds(said.saturating_sub(age)), SAID_RETRY_AFTER_SECONDS),
+            Some(said) => {
+                let left = said.saturating_sub(age);
+                // Rounded up: before that, there is nothing new.
+                clamp(left.as_secs() + u64::from(left.subsec_nanos() > 0), SAID_RETRY_AFTER_SECONDS)
+            }
             None => clamp(age.as_secs() / 10, RETRY_AFTER_SECONDS),
         })
     }
@@ -115,18 +124,6 @@ impl Progress {
 
 fn clamp(seconds: u64, bounds: RangeInclusive<u64>) -> u64 {
     seconds.clamp(*bounds.start(), *bounds.end())
-}
-
-/// Rounded up: before that, there is nothing new.
-fn whole_seconds(time: Duration) -> u64 {
-    time.as_secs() + u64::from(time.subsec_nanos() > 0)
-}
-
-fn progress(text: &str) -> Result<Progress, serde_json::Error> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let progress = json.deserialize_map(ProgressVisitor)?;
-    json.end()?;
-    Ok(progress)
 }
 
 impl State {
@@ -144,14 +141,14 @@ impl State {
         known.map_or(Self::Other, |(_, state)| *state)
     }
 
-    /// What `job_status` says for it; `other` if that is none of the known words.
+    /// The word in `job_status`; `other` if it is none of the known ones.
     #[must_use]
     pub fn word(self) -> &'static str {
         Self::WORDS.iter().find(|(_, state)| *state == self).map_or("other", |(word, _)| word)
     }
 }
 
-/// Seconds from a number that makes sense in them.
+/// A number of seconds from 0 to [`MAX_SAID_SECONDS`].
 fn seconds(value: &RawValue) -> Option<Duration> {
     let seconds =
         serde_json::from_str(value.get()).ok().filter(|seconds| (0.0..=MAX_SAID_SECONDS).contains(seconds))?;

@@ -1,16 +1,16 @@
 //! The keyring in force: where it comes from, and when it is read again.
 //!
 //! An inline document never changes. An object in S3 is read at start-up. A request that finds it older than
-//! [`KEYRING_FRESH`] has it read again, with `If-None-Match`, and waits for that. So where S3 answers in time, a
-//! revoked key stops working, and a new one starts, within a minute in every environment.
+//! [`KEYRING_FRESH`] has it read again, with `If-None-Match`, and waits for that. So if S3 answers in time, a revoked
+//! key stops working, and a new one starts, within a minute in every environment.
 //!
 //! **A slow S3 does not slow polls.** The refresh is a task of its own, one at a time. Requests wait for it until
-//! [`KEYRING_PATIENCE`] after its start and no longer. Then they are judged by the last good keyring, which stays in
-//! force for [`KEYRING_GRACE`]. The task goes on while requests are answered. On classic Lambda nothing runs between
-//! invocations: there it goes on with the next one. Once the grace is over nobody gets in, and requests wait longer
-//! for what may let them in again.
+//! [`KEYRING_PATIENCE`] after its start. Then the last good keyring judges them, which stays in force for
+//! [`KEYRING_GRACE`]. The task goes on while requests are answered. On classic Lambda nothing runs between
+//! invocations: there the task goes on with the next one. Once the grace is over nobody gets in, and requests wait
+//! longer for what may let them in again.
 //!
-//! Ages are told by the wall clock: the monotonic one may stand still while Lambda has the environment frozen.
+//! Ages come from the wall clock: the monotonic one may stand still while Lambda has the environment frozen.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -23,19 +23,19 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use crate::limits::{
-    ATTEMPT_TIMEOUT, KEYRING_ATTEMPT_TIMEOUT, KEYRING_FRESH, KEYRING_GRACE, KEYRING_PATIENCE, KEYRING_REPORT_INTERVAL,
-    KEYRING_RETRY, KEYRING_STALE_PATIENCE, MAX_KEYRING,
-};
-use crate::s3::{
-    S3,
-    bucket::Bucket,
-    failure::Failure,
-    object::{Fetched, Get, ReadStats},
-};
 use crate::{
     cause::chain,
     keyring::{Keyring, document::InvalidKeyring},
+    limits::{
+        ATTEMPT_TIMEOUT, KEYRING_ATTEMPT_TIMEOUT, KEYRING_FRESH, KEYRING_GRACE, KEYRING_PATIENCE,
+        KEYRING_REPORT_INTERVAL, KEYRING_RETRY, KEYRING_STALE_PATIENCE, MAX_KEYRING,
+    },
+    s3::{
+        S3,
+        bucket::Bucket,
+        failure::Failure,
+        object::{Fetched, Get, ReadStats},
+    },
 };
 
 /// Where the keyring is: in the setting itself, or in S3.
@@ -63,33 +63,21 @@ struct State {
     etag: Option<String>,
     /// When a request found out from S3 that this is the current document.
     confirmed: SystemTime,
-    /// The last refresh, under way or over.
-    refresh: Option<Refresh>,
+    /// When the last refresh started, the load at start-up included.
+    refresh_started: SystemTime,
+    /// Until when requests wait for it.
+    patience_ends: Instant,
+    /// The sender is dropped when it is over.
+    refresh: watch::Receiver<()>,
     /// When a failed refresh was last logged.
     reported: Option<SystemTime>,
-}
-
-struct Refresh {
-    /// When it started, by the wall clock and by the timers'.
-    started: SystemTime,
-    timer_started: Instant,
-    /// Its sender is dropped when the refresh is over.
-    over: watch::Receiver<()>,
-}
-
-impl Refresh {
-    fn is_over(&self) -> bool {
-        self.over.has_changed().is_err()
-    }
 }
 
 /// Why a keyring could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError {
-    /// S3 did not hand it out in time.
     #[error("the keyring cannot be read")]
     NotRead(#[from] Failure),
-    /// It was read and is not a keyring.
     #[error("the object that API_KEYS names {0}")]
     Malformed(#[from] InvalidKeyring),
 }
@@ -124,7 +112,9 @@ impl LiveKeyring {
                     keyring: Arc::clone(&keyring),
                     etag: object.etag,
                     confirmed: now,
-                    refresh: None,
+                    refresh_started: now,
+                    patience_ends: Instant::now(),
+                    refresh: watch::channel(()).1,
                     reported: None,
                 };
                 let object = ObjectKeyring { s3: s3.clone(), bucket, key, state: Mutex::new(state) };
@@ -138,24 +128,21 @@ impl LiveKeyring {
 
     /// The keyring to judge a request by. If it is due, it is read again first.
     pub(crate) async fn current(&self, now: SystemTime) -> Result<Arc<Keyring>, Stale> {
-        match self {
-            Self::Inline(keyring) => Ok(Arc::clone(keyring)),
-            Self::Object(object) => object.current(now).await,
+        let object = match self {
+            Self::Inline(keyring) => return Ok(Arc::clone(keyring)),
+            Self::Object(object) => object,
+        };
+        if let Some((mut refresh, until)) = object.refresh_if_due(now) {
+            let _ = timeout_at(until, refresh.changed()).await;
         }
+        let state = object.state();
+        if age(state.confirmed, now) < KEYRING_GRACE { Ok(Arc::clone(&state.keyring)) } else { Err(Stale) }
     }
 }
 
 impl ObjectKeyring {
-    async fn current(self: &Arc<Self>, now: SystemTime) -> Result<Arc<Keyring>, Stale> {
-        if let Some((mut over, until)) = self.refresh_if_due(now) {
-            let _ = timeout_at(until, over.changed()).await;
-        }
-        let state = self.state();
-        if age(state.confirmed, now) < KEYRING_GRACE { Ok(Arc::clone(&state.keyring)) } else { Err(Stale) }
-    }
-
-    /// Starts a refresh if it is time for one. If one is due or under way: what tells its end, and until when a
-    /// request waits for that.
+    /// Starts a refresh if it is time for one. If one is due or under way: the receiver that tells its end, and until
+    /// when a request waits for that.
     fn refresh_if_due(self: &Arc<Self>, now: SystemTime) -> Option<(watch::Receiver<()>, Instant)> {
         let mut state = self.state();
         if state.confirmed > now {
@@ -166,23 +153,21 @@ impl ObjectKeyring {
         if age_of_keyring < KEYRING_FRESH {
             return None;
         }
-        let may_start = |last: &Refresh| last.is_over() && age(last.started, now) >= KEYRING_RETRY;
-        if state.refresh.as_ref().is_none_or(may_start) {
-            let (sender, over) = watch::channel(());
-            state.refresh = Some(Refresh { started: now, timer_started: Instant::now(), over });
+        let last_is_over = state.refresh.has_changed().is_err();
+        if last_is_over && age(state.refresh_started, now) >= KEYRING_RETRY {
+            let (sender, refresh) = watch::channel(());
+            state.refresh = refresh;
+            state.refresh_started = now;
+            state.patience_ends = Instant::now() + KEYRING_PATIENCE;
             let keyring = Arc::clone(self);
             tokio::spawn(async move {
                 let _sender = sender;
                 keyring.refresh(now).await;
             });
         }
-        let refresh = state.refresh.as_ref()?;
-        let until = if age_of_keyring < KEYRING_GRACE {
-            refresh.timer_started + KEYRING_PATIENCE
-        } else {
-            Instant::now() + KEYRING_STALE_PATIENCE
-        };
-        Some((refresh.over.clone(), until))
+        let may_be_used = age_of_keyring < KEYRING_GRACE;
+        let until = if may_be_used { state.patience_ends } else { Instant::now() + KEYRING_STALE_PATIENCE };
+        Some((state.refresh.clone(), until))
     }
 
     async fn refresh(&self, now: SystemTime) {

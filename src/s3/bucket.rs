@@ -1,6 +1,6 @@
 //! Where a bucket is: its address, and the name its requests are signed for.
 //!
-//! The SDK's own rules decide both, for buckets, access points, regions and partitions alike. They are asked once, at
+//! The SDK's own rules decide both, for buckets, access points, regions and partitions alike. They run once, at
 //! start-up, instead of for every request.
 
 use aws_sdk_s3::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
@@ -20,7 +20,7 @@ pub struct Bucket {
     pub(super) access: Access,
 }
 
-/// Whose credentials its objects are read with.
+/// Whose credentials sign the requests for its objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Access {
     /// The role's own.
@@ -31,10 +31,10 @@ pub(super) enum Access {
 }
 
 impl Bucket {
-    /// Where the bucket with this name or ARN is. `endpoint` is another S3 than Amazon's, addressed path-style.
+    /// The bucket with this name or ARN. `endpoint` is another S3 than Amazon's, addressed path-style.
     ///
-    /// `None`: there can't be such a bucket, or it is of a kind that is not read. Multi-region access points need
-    /// another kind of signature.
+    /// `None` if there can't be such a bucket, or if it is a multi-region access point: that one needs another kind of
+    /// signature.
     #[must_use]
     pub fn resolve(name: &str, region: &str, endpoint: Option<&str>) -> Option<Self> {
         let params = Params::builder()

@@ -1,9 +1,11 @@
 //! The checksum that S3 keeps with an object.
 
-use aws_smithy_checksums::ChecksumAlgorithm;
-use aws_smithy_checksums::http::{
-    CRC_32_C_HEADER_NAME, CRC_32_HEADER_NAME, CRC_64_NVME_HEADER_NAME, HttpChecksum, SHA_1_HEADER_NAME,
-    SHA_256_HEADER_NAME,
+use aws_smithy_checksums::{
+    ChecksumAlgorithm,
+    http::{
+        CRC_32_C_HEADER_NAME, CRC_32_HEADER_NAME, CRC_64_NVME_HEADER_NAME, HttpChecksum, SHA_1_HEADER_NAME,
+        SHA_256_HEADER_NAME,
+    },
 };
 use http::header::{HeaderMap, HeaderValue};
 
@@ -22,15 +24,6 @@ pub(super) struct Checksum {
     expected: HeaderValue,
 }
 
-/// The content adds up to something else.
-#[derive(Debug, thiserror::Error)]
-#[error("checksum mismatch: {header} should be {expected:?} and is {actual:?}")]
-pub(super) struct Mismatch {
-    header: &'static str,
-    expected: HeaderValue,
-    actual: HeaderValue,
-}
-
 impl Checksum {
     /// The checksum in the headers of S3's answer. `None` as well for an object that was uploaded in parts: its
     /// checksum is made of the parts' checksums, and can't be verified here.
@@ -42,11 +35,14 @@ impl Checksum {
         })
     }
 
-    /// Checks a body against it.
-    pub(super) fn verify(mut self, content: &[u8]) -> Result<(), Mismatch> {
-        let header = self.algorithm.header_name();
+    /// Checks a body against it. The error says what it adds up to instead.
+    pub(super) fn verify(mut self, content: &[u8]) -> Result<(), String> {
         self.algorithm.update(content);
+        let (header, expected) = (self.algorithm.header_name(), self.expected);
         let actual = self.algorithm.header_value();
-        if actual == self.expected { Ok(()) } else { Err(Mismatch { header, expected: self.expected.clone(), actual }) }
+        if actual == expected {
+            return Ok(());
+        }
+        Err(format!("checksum mismatch: {header} should be {expected:?} and is {actual:?}"))
     }
 }

@@ -1,4 +1,4 @@
-//! What S3 says when it does not hand out an object: a status, and mostly an XML document.
+//! What S3 says if it does not hand out an object: a status, and mostly an XML document.
 
 use std::{error::Error, fmt};
 
@@ -26,22 +26,21 @@ impl ErrorDocument {
     fn fill(&mut self, body: &[u8]) -> Result<(), XmlDecodeError> {
         let mut document = Document::try_from(body)?;
         let mut error = document.root_element()?;
-        while let Some(mut member) = error.next_tag() {
-            let field = match member.start_el().local() {
+        while let Some(mut element) = error.next_tag() {
+            let field = match element.start_el().local() {
                 "Code" => &mut self.code,
                 "Message" => &mut self.message,
                 "RequestId" => &mut self.request_id,
                 "HostId" => &mut self.host_id,
                 _ => continue,
             };
-            *field = try_data(&mut member)?.into_owned();
+            *field = try_data(&mut element)?.into_owned();
         }
         Ok(())
     }
 }
 
-/// What is known of it: `S3 answered 403 AccessDenied: Access Denied, request id …, host id …`. AWS Support asks for
-/// the ids.
+/// `S3 answered 403 AccessDenied: Access Denied, request id …, host id …`. AWS Support asks for the ids.
 impl fmt::Display for ErrorDocument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, code, message, request_id, host_id } = self;

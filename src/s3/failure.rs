@@ -1,9 +1,9 @@
 //! What each answer of S3 means, and each way of not getting one.
 //!
-//! [`FailureKind::from_answer`] reads the answer. [`FailureKind::row`] is the table: what happened, whether another
-//! attempt is worth it, what the caller reads, what the operator should do.
+//! [`FailureKind::row`] is the table: when, whether another attempt is worth it, what the caller reads, what the
+//! operator should do.
 
-use std::error::Error as StdError;
+use std::error::Error;
 
 use http::StatusCode;
 use hyper_util::client::legacy;
@@ -11,19 +11,18 @@ use tower::BoxError;
 
 use crate::{
     cause::{Cause, chain},
-    s3::{checksum::Mismatch, error_document::ErrorDocument},
+    s3::error_document::ErrorDocument,
 };
 
-/// A failed read: its kind for us, its cause for the operator.
+/// A failed read.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", kind.row().name)]
 pub(crate) struct Failure {
-    /// What it means.
     pub(crate) kind: FailureKind,
-    /// What led to it.
+    /// What led to it, for the operator.
     #[source]
     pub(crate) cause: BoxError,
-    /// The object's size, in bytes, if S3 has said it before the body failed.
+    /// The object's size, in bytes, if S3 has said it before the read failed.
     pub(crate) announced: Option<u64>,
 }
 
@@ -142,7 +141,7 @@ impl FailureKind {
 }
 
 impl Failure {
-    fn new(kind: FailureKind, cause: impl Into<BoxError>) -> Self {
+    pub(crate) fn new(kind: FailureKind, cause: impl Into<BoxError>) -> Self {
         Self { kind, cause: cause.into(), announced: None }
     }
 
@@ -150,37 +149,6 @@ impl Failure {
     pub(super) fn refused(status: StatusCode, body: &[u8]) -> Self {
         let document = ErrorDocument::parse(status, body);
         Self::new(FailureKind::from_answer(status.as_u16(), &document.code, &document.message), document)
-    }
-
-    /// S3 refused to make a session.
-    pub(super) fn of_session(self) -> Self {
-        match self.kind {
-            FailureKind::AccessDenied => Self { kind: FailureKind::SessionDenied, ..self },
-            _ => self,
-        }
-    }
-
-    /// S3 refused a session that it has made.
-    pub(super) fn session_ended(self) -> Self {
-        Self { kind: FailureKind::SessionEnded, ..self }
-    }
-
-    /// A directory bucket's host is made of its zone's name.
-    pub(super) fn of_directory_bucket(self) -> Self {
-        match self.kind {
-            FailureKind::Unreachable if chain(&self).contains("dns error") => {
-                Self { kind: FailureKind::NoSuchZone, ..self }
-            }
-            _ => self,
-        }
-    }
-
-    pub(super) fn no_credentials(error: impl Into<BoxError>) -> Self {
-        Self::new(FailureKind::BadCredentials, error)
-    }
-
-    pub(super) fn cut_off(error: hyper::Error) -> Self {
-        Self::new(FailureKind::CutOff, error)
     }
 
     /// An object of at least `size` bytes.
@@ -192,7 +160,21 @@ impl Failure {
         Self::new(FailureKind::Unexpected, cause)
     }
 
-    /// What the operator should do. Where the cause says more than the kind, it decides.
+    /// S3 refused to make a session.
+    pub(super) fn of_session(self) -> Self {
+        match self.kind {
+            FailureKind::AccessDenied => Self { kind: FailureKind::SessionDenied, ..self },
+            _ => self,
+        }
+    }
+
+    /// A directory bucket could not be read. Its zone's name is a part of its host's.
+    pub(super) fn of_directory_bucket(self) -> Self {
+        let is_no_such_host = self.kind == FailureKind::Unreachable && chain(&self).contains("dns error");
+        if is_no_such_host { Self { kind: FailureKind::NoSuchZone, ..self } } else { self }
+    }
+
+    /// What the operator should do. If the cause says more than the kind, it decides.
     pub(crate) fn hint(&self) -> &'static str {
         if self.kind == FailureKind::Untrusted && chain(self).contains("UnknownIssuer") {
             "the server's certificate comes from an authority that is not in the trust store: set AWS_CA_BUNDLE to a PEM file that has it"
@@ -208,17 +190,11 @@ impl From<tokio::time::error::Elapsed> for Failure {
     }
 }
 
-impl From<Mismatch> for Failure {
-    fn from(mismatch: Mismatch) -> Self {
-        Self::new(FailureKind::Damaged, mismatch)
-    }
-}
-
 impl From<legacy::Error> for Failure {
     fn from(error: legacy::Error) -> Self {
         let kind = if chain(&error).contains("invalid peer certificate") {
             FailureKind::Untrusted
-        } else if error.source().is_some_and(<dyn StdError>::is::<tower::timeout::error::Elapsed>) {
+        } else if error.source().is_some_and(<dyn Error>::is::<tower::timeout::error::Elapsed>) {
             FailureKind::TimedOut
         } else {
             FailureKind::Unreachable

@@ -5,11 +5,9 @@
 //! cache, interceptors, retry tokens). The SDK says where a bucket is (`s3/bucket.rs`) and signs (`s3/request.rs`),
 //! and a test, the oracle, holds each request to what its `Client` sends. Its time-outs and retries also end where
 //! the body begins. Here a deadline covers the request *and* the body: a body that stalls, is cut off or arrives
-//! damaged is a failed attempt like any other. Every request is a read, so every one may be repeated. What each
-//! failure means is in the table of `s3/failure.rs`. How long everything may take is in [`limits`](crate::limits).
+//! damaged is a failed attempt like any other. Every request is a read, so every one may be repeated.
 //!
-//! Directory buckets (S3 Express One Zone) are read in sessions (`s3/session.rs`), of which other buckets know
-//! nothing.
+//! Directory buckets (S3 Express One Zone) are read in sessions (`s3/session.rs`). Other buckets know nothing of them.
 
 pub(crate) mod bucket;
 mod checksum;
@@ -24,7 +22,7 @@ use std::{sync::Arc, time::Duration};
 
 use aws_sdk_s3::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
-use http::{StatusCode, Uri, response};
+use http::{Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
@@ -63,9 +61,6 @@ pub struct S3 {
 
 /// Opens connections.
 pub type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
-
-/// The head of S3's answer, and its body, not read yet.
-type Opened = (response::Parts, Incoming);
 
 impl S3 {
     /// A client that trusts `roots`, opens connections, TCP and TLS, within [`CONNECT_TIMEOUT`], and keeps up to
@@ -129,7 +124,7 @@ impl S3 {
     async fn attempt(&self, get: &Get<'_>, stats: &mut ReadStats) -> Result<Fetched, Failure> {
         let started = Instant::now();
         let opened = within(get.attempt_timeout, self.open(get), &mut stats.time).await?;
-        let Some((head, body)) = opened else { return Ok(Fetched::Unchanged) };
+        let Some((head, body)) = opened.map(Response::into_parts) else { return Ok(Fetched::Unchanged) };
         let left = get.attempt_timeout.saturating_sub(started.elapsed());
 
         let announced = body.size_hint().exact();
@@ -140,32 +135,30 @@ impl S3 {
             None => None,
         };
         let bytes = within(left, collect(body, get.max_bytes), &mut stats.time).await;
-        let bytes = bytes.map_err(|failure| Failure { announced, ..failure })?;
-        let bytes = match Checksum::from_headers(&head.headers) {
-            Some(checksum) => {
-                let verify = move || checksum.verify(&bytes).map(|()| bytes);
-                work(permit.as_ref(), &mut stats.waited, verify).await?
-            }
-            None => bytes,
-        };
+        let mut bytes = bytes.map_err(|failure| Failure { announced, ..failure })?;
+        if let Some(checksum) = Checksum::from_headers(&head.headers) {
+            let verify = move || checksum.verify(&bytes).map(|()| bytes);
+            let verified = work(permit.as_ref(), &mut stats.waited, verify).await;
+            bytes = verified.map_err(|mismatch| Failure::new(FailureKind::Damaged, mismatch))?;
+        }
         Ok(Fetched::Object(Object::from_headers(&head.headers, bytes, permit)))
     }
 
     /// Asks for an object; `None` if it is unchanged.
-    async fn open(&self, get: &Get<'_>) -> Result<Option<Opened>, Failure> {
+    async fn open(&self, get: &Get<'_>) -> Result<Option<Response<Incoming>>, Failure> {
         match get.bucket.access {
             Access::Role => self.get_object(get, self.role().await?).await,
             Access::Session => Box::pin(self.open_in_session(get)).await.map_err(Failure::of_directory_bucket),
         }
     }
 
-    async fn open_in_session(&self, get: &Get<'_>) -> Result<Option<Opened>, Failure> {
-        let url = get.bucket.url();
-        let session = self.sessions.get(url, self.clock.now(), || self.create_session(get.bucket)).await?;
-        match self.get_object(get, session.credentials.clone()).await {
+    async fn open_in_session(&self, get: &Get<'_>) -> Result<Option<Response<Incoming>>, Failure> {
+        let (url, now) = (get.bucket.url(), self.clock.now());
+        let credentials = self.sessions.credentials(url, now, || self.create_session(get.bucket)).await?;
+        match self.get_object(get, credentials.clone()).await {
             Err(failure) if failure.kind == FailureKind::BadCredentials => {
-                self.sessions.forget(url, &session).await;
-                Err(failure.session_ended())
+                self.sessions.forget(url, &credentials).await;
+                Err(Failure { kind: FailureKind::SessionEnded, ..failure })
             }
             outcome => outcome,
         }
@@ -173,35 +166,37 @@ impl S3 {
 
     async fn create_session(&self, bucket: &Bucket) -> Result<Session, Failure> {
         let request = for_session(bucket, self.role().await?, self.clock.now()).map_err(Failure::unexpected)?;
-        let (head, body) = self.http.request(request).await?.into_parts();
-        if head.status.is_success() {
-            Session::parse(&collect(body, MAX_SESSION).await?)
-        } else {
-            let body = collect(body, MAX_S3_ERROR).await.unwrap_or_default();
-            Err(Failure::refused(head.status, &body).of_session())
+        let answer = success(self.http.request(request).await?).await.map_err(Failure::of_session)?;
+        Session::parse(&collect(answer.into_body(), MAX_SESSION).await?)
+    }
+
+    async fn get_object(&self, get: &Get<'_>, credentials: Credentials) -> Result<Option<Response<Incoming>>, Failure> {
+        let request = for_object(get.bucket, &get.key, get.unless, credentials, self.clock.now());
+        let answer = self.http.request(request.map_err(Failure::unexpected)?).await?;
+        if answer.status() == StatusCode::NOT_MODIFIED && get.unless.is_some() {
+            return Ok(None);
         }
+        success(answer).await.map(Some)
     }
 
     async fn role(&self) -> Result<Credentials, Failure> {
-        self.credentials.provide_credentials().await.map_err(Failure::no_credentials)
-    }
-
-    async fn get_object(&self, get: &Get<'_>, credentials: Credentials) -> Result<Option<Opened>, Failure> {
-        let request = for_object(get.bucket, &get.key, get.unless, credentials, self.clock.now());
-        let (head, body) = self.http.request(request.map_err(Failure::unexpected)?).await?.into_parts();
-        match head.status {
-            StatusCode::NOT_MODIFIED if get.unless.is_some() => Ok(None),
-            status if status.is_success() => Ok(Some((head, body))),
-            status => {
-                // An answer without a readable body still has a status.
-                let body = collect(body, MAX_S3_ERROR).await.unwrap_or_default();
-                Err(Failure::refused(status, &body))
-            }
-        }
+        let credentials = self.credentials.provide_credentials().await;
+        credentials.map_err(|error| Failure::new(FailureKind::BadCredentials, error))
     }
 }
 
-/// What a part of an attempt comes to within `limit`. `time` grows by what it takes.
+/// S3's answer, if it is a success.
+async fn success(answer: Response<Incoming>) -> Result<Response<Incoming>, Failure> {
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(answer);
+    }
+    // An answer without a readable body still has a status.
+    let body = collect(answer.into_body(), MAX_S3_ERROR).await.unwrap_or_default();
+    Err(Failure::refused(status, &body))
+}
+
+/// A part of an attempt, ended after `limit`. `time` grows by what it takes.
 async fn within<T>(
     limit: Duration,
     part: impl Future<Output = Result<T, Failure>>,
@@ -219,7 +214,8 @@ async fn collect(mut body: Incoming, max: u64) -> Result<Vec<u8>, Failure> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(announced).unwrap_or(0));
     while let Some(frame) = body.frame().await {
-        if let Ok(chunk) = frame.map_err(Failure::cut_off)?.into_data() {
+        let frame = frame.map_err(|error| Failure::new(FailureKind::CutOff, error))?;
+        if let Ok(chunk) = frame.into_data() {
             let length = (bytes.len() + chunk.len()) as u64;
             if length > max {
                 return Err(Failure::too_large(length, max));

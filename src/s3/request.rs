@@ -3,11 +3,13 @@
 use std::time::SystemTime;
 
 use aws_sdk_s3::config::Credentials;
-use aws_sigv4::http_request::{
-    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode,
-    sign,
+use aws_sigv4::{
+    http_request::{
+        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings,
+        UriPathNormalizationMode, sign,
+    },
+    sign::v4::SigningParams,
 };
-use aws_sigv4::sign::v4::SigningParams;
 use http::{
     Request,
     header::{self, HeaderName, HeaderValue},
@@ -21,8 +23,8 @@ use crate::s3::bucket::{Access, Bucket};
 const CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode");
 const SESSION_MODE: HeaderName = HeaderName::from_static("x-amz-create-session-mode");
 
-/// The request for an object; with an `etag`, for another version than that one. For a directory bucket the
-/// credentials are a session's.
+/// The request for an object; with an `etag`, for another version than that one. A directory bucket takes a session's
+/// credentials.
 pub(super) fn for_object(
     bucket: &Bucket,
     key: &str,
@@ -34,10 +36,7 @@ pub(super) fn for_object(
     if let Some(etag) = etag {
         request = request.header(header::IF_NONE_MATCH, etag);
     }
-    let token = match bucket.access {
-        Access::Role => None,
-        Access::Session => Some("x-amz-s3session-token"),
-    };
+    let token = (bucket.access == Access::Session).then_some("x-amz-s3session-token");
     signed(request.body(Empty::new())?, bucket, credentials, token, time)
 }
 
@@ -51,7 +50,7 @@ pub(super) fn for_session(
     signed(request.body(Empty::new())?, bucket, credentials, None, time)
 }
 
-/// Signs a request. `token` is the header for the credentials' token, if not the usual one.
+/// Signs a request. `token` is the header for the credentials' token if it is not the usual one.
 fn signed(
     mut request: Request<Empty<Bytes>>,
     bucket: &Bucket,

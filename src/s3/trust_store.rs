@@ -1,6 +1,6 @@
-//! Which root certificates may vouch for S3's own.
+//! The root certificates that S3's own must lead to.
 
-use std::{fs, io, sync::Arc};
+use std::{fs, sync::Arc};
 
 use rustls::{
     RootCertStore,
@@ -19,21 +19,11 @@ pub struct TrustStore {
     pub roots: Arc<RootCertStore>,
 }
 
-/// Why a file can't be a trust store.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TrustStoreError {
-    #[error("cannot be read: {}", .0.kind())]
-    Unreadable(#[from] io::Error),
-    #[error("has an unusable certificate (number {0})")]
-    UnusableCertificate(usize),
-    #[error("has no certificate: expected the path of a PEM file")]
-    Empty,
-}
-
 impl TrustStore {
-    /// Reads a PEM file.
-    pub(crate) fn from_file(path: &str) -> Result<Self, TrustStoreError> {
-        Ok(Self { name: "AWS_CA_BUNDLE", roots: parse(&fs::read(path)?)? })
+    /// Reads a PEM file. The error says what is wrong with it, without its path.
+    pub(crate) fn from_file(path: &str) -> Result<Self, String> {
+        let pem = fs::read(path).map_err(|error| format!("cannot be read: {}", error.kind()))?;
+        Ok(Self { name: "AWS_CA_BUNDLE", roots: parse(&pem)? })
     }
 }
 
@@ -45,11 +35,14 @@ impl Default for TrustStore {
     }
 }
 
-fn parse(pem: &[u8]) -> Result<Arc<RootCertStore>, TrustStoreError> {
+fn parse(pem: &[u8]) -> Result<Arc<RootCertStore>, String> {
     let mut roots = RootCertStore::empty();
     for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
         let added = certificate.ok().and_then(|certificate| roots.add(certificate).ok());
-        added.ok_or(TrustStoreError::UnusableCertificate(index + 1))?;
+        added.ok_or_else(|| format!("has an unusable certificate (number {})", index + 1))?;
     }
-    if roots.is_empty() { Err(TrustStoreError::Empty) } else { Ok(roots.into()) }
+    if roots.is_empty() {
+        return Err("has no certificate: expected the path of a PEM file".into());
+    }
+    Ok(roots.into())
 }

@@ -1,8 +1,8 @@
 //! How an envelope travels: as text or compressed, and whether the gateway passes on so much.
 //!
 //! Lambda takes a function's answer as a JSON document with the body as a string in it: text is escaped, compressed
-//! bytes are base64. That encoded size counts against the limit. So a file of 4 MB with many quotes does not fit, and
-//! a compressed transcript of 30 MB does.
+//! bytes are base64. The limit is on that. So a file of 4 MB with many quotes does not fit, and a compressed transcript
+//! of 30 MB does.
 
 use std::io::Write;
 
@@ -21,12 +21,12 @@ pub enum Gzip {
     Impossible,
 }
 
-/// A response's body.
+/// A response's body: JSON.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Body {
-    /// JSON.
+    /// As it is.
     Text(String),
-    /// JSON, compressed with gzip.
+    /// Compressed with gzip.
     Gzip(Vec<u8>),
 }
 

@@ -4,12 +4,8 @@
 //! looked at before the key is accepted, and S3 is not asked for a job before both are. [`Endpoint::answer`] does what
 //! every request needs: the time budget, the last net under a panic, the headers, the log line.
 
-use std::{
-    any::Any,
-    panic::AssertUnwindSafe,
-    sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, SystemTime},
-};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
 use aws_sdk_s3::config::ProvideCredentials;
 use aws_smithy_async::time::SharedTimeSource;
@@ -21,8 +17,8 @@ use tracing::{info, warn};
 
 use crate::{
     cause::chain,
-    encoding::{DoesNotFit, encode, largest},
-    envelope::{self, Identity},
+    encoding::{encode, largest},
+    envelope,
     freshness::{Freshness, weak},
     keyring::live::LiveKeyring,
     large_files::{LargeFiles, work},
@@ -33,6 +29,7 @@ use crate::{
     s3::{
         S3,
         bucket::Bucket,
+        connector,
         failure::{Failure, FailureKind},
         object::{Fetched, Get, Object, ReadStats},
     },
@@ -40,7 +37,7 @@ use crate::{
     status_file::StatusFile,
 };
 
-/// The routes. Each may have a stage name or a base path in front.
+/// The routes. Each may have a stage name or a base path in front, and a slash at the end.
 pub const ROUTES: [&str; 2] = ["/v1/toolkit/job/status", "/paid/get/job/status"];
 
 /// What an environment keeps between requests.
@@ -51,8 +48,9 @@ pub struct Endpoint {
     jobs_prefix: String,
     stalled_after: Option<Duration>,
     clock: SharedTimeSource,
-    identity: Identity,
-    large_files: LargeFiles,
+    pid: u32,
+    queue_id: u64,
+    large_files: Option<LargeFiles>,
     has_served: AtomicBool,
 }
 
@@ -66,8 +64,8 @@ impl Endpoint {
         credentials: impl ProvideCredentials + 'static,
         clock: SharedTimeSource,
     ) -> Result<Self, BoxError> {
-        let (roots, connections) = (settings.trust_store.roots.clone(), settings.concurrency.get());
-        let s3 = S3::new(roots, connections, credentials, clock.clone())?;
+        let connector = connector(settings.trust_store.roots.clone())?;
+        let s3 = S3::over(connector, settings.concurrency.get(), credentials, clock.clone());
         Self::start_over(s3, settings, clock).await
     }
 
@@ -79,11 +77,11 @@ impl Endpoint {
     /// There is no keyring to judge requests by.
     pub async fn start_over(s3: S3, settings: Settings, clock: SharedTimeSource) -> Result<Self, BoxError> {
         let keyring = LiveKeyring::load(settings.api_keys, &s3, clock.now()).await?;
-        let identity = Identity::default();
+        let queue_id = envelope::new_queue_id();
         info!(
             event = "started",
             version = env!("CARGO_PKG_VERSION"),
-            queue_id = identity.queue_id,
+            queue_id,
             trust_store = settings.trust_store.name,
             "started"
         );
@@ -94,7 +92,8 @@ impl Endpoint {
             jobs_prefix: settings.jobs_prefix,
             stalled_after: settings.stalled_after,
             clock,
-            identity,
+            pid: std::process::id(),
+            queue_id,
             large_files: LargeFiles::new(settings.concurrency, settings.memory),
             has_served: AtomicBool::new(false),
         };
@@ -102,11 +101,11 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    /// Reads the status file of no job. The keyring's read does not show the same, because its bucket may be another.
+    /// Reads the status file of no job. The keyring's read does not show the same: its bucket may be another.
     async fn probe(&self) {
         let (get, mut read) = (self.status_file("", JobId::NIL, MAX_STATUS_FILE), ReadStats::default());
         let read = timeout(PROBE_BUDGET, self.s3.get(&get, &mut read)).await;
-        if let Err(failure) = read.unwrap_or_else(|elapsed| Err(elapsed.into()))
+        if let Err(failure) = read.unwrap_or_else(|elapsed| Err(Failure::new(FailureKind::TimedOut, elapsed)))
             && failure.kind != FailureKind::NoSuchKey
         {
             let hint = failure.hint();
@@ -125,7 +124,9 @@ impl Endpoint {
             ..RequestLine::default()
         };
         let mut read = ReadStats::default();
-        let budget = self.budget(invocation.deadline);
+        // A deadline that has passed already does not count: emulators send such.
+        let left = invocation.deadline.duration_since(self.clock.now());
+        let budget = left.map_or(REQUEST_BUDGET, |left| REQUEST_BUDGET.min(left.saturating_sub(DEADLINE_RESERVE)));
         let handled = timeout(budget, self.handle(request, started, &mut line, &mut read));
         let reply = match AssertUnwindSafe(handled).catch_unwind().await {
             Ok(Ok(Ok(reply) | Err(reply))) => reply,
@@ -144,14 +145,17 @@ impl Endpoint {
         line: &mut RequestLine<'_>,
         read: &mut ReadStats,
     ) -> Result<Reply, Reply> {
-        let route = ROUTES.into_iter().find(|route| matches(&request.path, route));
+        // Compared as it arrived: a percent-encoded spelling is another path, and `%2F` is no slash. A route begins with
+        // a slash, so what is in front of it are whole segments.
+        let path = request.path.strip_suffix('/').unwrap_or(&request.path);
+        let route = ROUTES.into_iter().find(|route| path.ends_with(route));
         line.route = Some(route.ok_or_else(Reply::unknown_path)?);
         if !matches!(request.method, Some(Method::GET | Method::POST)) {
             return Err(Reply::method_not_allowed());
         }
 
         let now = self.clock.now();
-        let keyring = self.keyring.current(now).await?;
+        let keyring = self.keyring.current(now).await.ok_or_else(Reply::keyring_stale)?;
         let presented = request.api_key.as_ref().filter(|key| !key.is_empty()).ok_or_else(Reply::unauthorized)?;
         let key = keyring.find(presented.as_bytes(), now).ok_or_else(Reply::unauthorized)?;
         line.key = Some(key.name.clone());
@@ -162,7 +166,7 @@ impl Endpoint {
         let max_bytes = MAX_STATUS_FILE.min(largest(request.gzip, request.max_payload) as u64);
         let get = self.status_file(&key.prefix, payload.job_id, max_bytes);
         let object = self.s3.get(&get, read).await.and_then(Fetched::object);
-        let object = object.map_err(|failure| not_read(request, &payload.job_id, failure))?;
+        let object = object.map_err(|failure| Reply::not_read(request, &payload.job_id, failure))?;
         let Object { bytes, etag, last_modified, expires, permit } = object;
         line.bytes = Some(bytes.len());
 
@@ -183,7 +187,7 @@ impl Endpoint {
         }
 
         let (state, gzip, max_payload) = (file.progress.state, request.gzip, request.max_payload);
-        let (head, tail) = (envelope::head(&payload), envelope::tail(&self.identity, started.elapsed()));
+        let (head, tail) = (envelope::head(&payload), envelope::tail(self.pid, self.queue_id, started.elapsed()));
         let encoded = move || encode(&[&head, &file.text, &tail], gzip, max_payload);
         let encoded = work(permit.as_ref(), &mut read.waited, encoded).await?;
         Ok(Reply { permit, ..Reply::found(state, encoded, freshness) })
@@ -195,32 +199,10 @@ impl Endpoint {
             key: format!("{}{prefix}{job_id}.json", self.jobs_prefix),
             unless: None,
             max_bytes,
-            large_files: Some(&self.large_files),
+            large_files: self.large_files.as_ref(),
             attempt_timeout: ATTEMPT_TIMEOUT,
         }
     }
-
-    /// What a request may take. A deadline that has passed already does not count: emulators send such.
-    fn budget(&self, deadline: SystemTime) -> Duration {
-        let left = deadline.duration_since(self.clock.now());
-        left.map_or(REQUEST_BUDGET, |left| REQUEST_BUDGET.min(left.saturating_sub(DEADLINE_RESERVE)))
-    }
-}
-
-/// Why there is no object. If only the gateway's limit is in the way, the reply says so.
-fn not_read(request: &Request, job_id: &JobId, failure: Failure) -> Reply {
-    match failure.announced {
-        Some(size) if failure.kind == FailureKind::TooLarge && size <= MAX_STATUS_FILE => {
-            DoesNotFit::uncompressed(size, request.max_payload, request.gzip).into()
-        }
-        _ => Reply::not_read(job_id, failure),
-    }
-}
-
-/// Whether `path` is `route`. Segments in front and a slash at the end are allowed. The path is compared as it
-/// arrived: a percent-encoded spelling is another path, and `%2F` is no slash.
-fn matches(path: &str, route: &str) -> bool {
-    path.strip_suffix('/').unwrap_or(path).ends_with(route) // a route begins with a slash, so at a segment
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

@@ -1,16 +1,13 @@
 //! The gateways in front of the function: an event becomes a [`Request`], a [`Reply`] becomes what the same gateway
 //! expects back.
 //!
-//! `lambda_http` brings the types of the answers. Its own reading of events is not used, because a caller could make
-//! it fail: it refuses an event for one header with a letter outside ASCII, and it panics over a `host` that makes no
-//! URL. The caller would get the gateway's 5xx instead of an answer of ours.
+//! `lambda_http` brings the types of the answers. It does not read the events, because a caller could make it fail: it
+//! refuses one header with a letter outside ASCII, and it panics over a `host` that makes no URL.
 
 mod event;
 
-use lambda_http::aws_lambda_events::{
-    alb::AlbTargetGroupResponse,
-    apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse},
-};
+use lambda_http::aws_lambda_events::alb::AlbTargetGroupResponse;
+use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV2httpResponse};
 use serde::Serialize;
 use serde_json::json;
 
@@ -41,7 +38,7 @@ pub fn read(event: &str) -> Option<(Gateway, Request)> {
 }
 
 impl Gateway {
-    /// All of them.
+    /// All gateways.
     pub const ALL: [Self; 3] = [Self::HttpApi, Self::LoadBalancer, Self::RestApi];
 
     /// Its name, for people.
@@ -63,7 +60,7 @@ impl Gateway {
         }
     }
 
-    /// Whether a compressed body gets through to the caller as it is. A REST API decodes base64 only if it has
+    /// Whether a compressed body gets through to the caller. A REST API decodes base64 only if it has
     /// `binaryMediaTypes`, and an event does not tell.
     const fn passes_binary(self) -> bool {
         !matches!(self, Self::RestApi)
@@ -123,8 +120,8 @@ impl Answer {
     /// For an event that is no HTTP request: a scheduled event, a warm-up ping, a test of the console.
     #[must_use]
     pub fn no_request() -> Self {
-        let names = Gateway::ALL.map(Gateway::name).join(", ");
-        let message = format!("This event is no HTTP request: nothing was done. Requests come from: {names}");
+        let gateways = Gateway::ALL.map(Gateway::name).join(", ");
+        let message = format!("This event is no HTTP request: nothing was done. Requests come from: {gateways}");
         Self { shape: Shape::NoRequest(json!({ "message": message })), _permit: None }
     }
 }

@@ -7,19 +7,10 @@
 use std::{fmt::Debug, time::Duration};
 
 use tokio::sync::mpsc::Sender;
-use tracing::{
-    Event, Level, Subscriber,
-    field::{Field, display},
-    level_filters::LevelFilter,
-};
-use tracing_subscriber::{
-    Layer,
-    filter::Targets,
-    fmt::{self, MakeWriter},
-    layer::Context,
-    prelude::*,
-    registry::LookupSpan,
-};
+use tracing::field::{Field, display};
+use tracing::{Event, Level, Subscriber, level_filters::LevelFilter};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::{Layer, filter::Targets, layer::Context, prelude::*, registry::LookupSpan};
 
 use crate::{cause::chain, reply::Reply, request::JobId, s3::object::ReadStats};
 

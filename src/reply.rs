@@ -8,22 +8,15 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, StatusCode,
-    header::{
-        ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED, RETRY_AFTER, VARY,
-        X_CONTENT_TYPE_OPTIONS,
-    },
-};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::json;
 
 use crate::{
     cause::{Cause, chain},
     encoding::{Body, DoesNotFit, Encoded},
     freshness::Freshness,
-    keyring::live::Stale,
     large_files::Permit,
-    limits::{SPREAD_FROM_SECONDS, THROTTLED_RETRY_AFTER_SECONDS},
+    limits::{MAX_STATUS_FILE, SPREAD_FROM_SECONDS, THROTTLED_RETRY_AFTER_SECONDS},
     request::{BadPayload, JobId, Request},
     s3::{
         failure::{Failure, FailureKind},
@@ -100,12 +93,12 @@ impl Reply {
         let Freshness { etag, last_modified, sunset, stalled, retry_after } = freshness;
         let is_compressed = matches!(body, Body::Gzip(_));
         Self::new(status, Outcome::Job(state), body)
-            .with(CONTENT_ENCODING, fixed("gzip", is_compressed))
-            .with(ETAG, etag.and_then(|etag| etag.try_into().ok()))
-            .with(LAST_MODIFIED, last_modified.and_then(date))
-            .with(RETRY_AFTER, retry_after.map(|seconds| spread(seconds).into()))
+            .with(header::CONTENT_ENCODING, fixed("gzip", is_compressed))
+            .with(header::ETAG, etag.and_then(|etag| etag.try_into().ok()))
+            .with(header::LAST_MODIFIED, last_modified.and_then(date))
+            .with(header::RETRY_AFTER, retry_after.map(|seconds| spread(seconds).into()))
             .with(SUNSET, sunset.and_then(date))
-            .with(VARY, fixed("accept-encoding", negotiated))
+            .with(header::VARY, fixed("accept-encoding", negotiated))
             .with(X_JOB_STALLED, stalled.map(HeaderValue::from))
     }
 
@@ -118,7 +111,7 @@ impl Reply {
     pub(crate) fn method_not_allowed() -> Self {
         let message = "Method not allowed: use GET or POST";
         Self::error(StatusCode::METHOD_NOT_ALLOWED, Outcome::MethodNotAllowed, message)
-            .with(ALLOW, fixed("GET, POST", true))
+            .with(header::ALLOW, fixed("GET, POST", true))
     }
 
     /// 401: no key, or none that is accepted. Both get the same answer, so that nothing can be learned.
@@ -127,18 +120,29 @@ impl Reply {
         Self::error(StatusCode::UNAUTHORIZED, Outcome::Unauthorized, message)
     }
 
+    /// 500: no good keyring has been read for too long.
+    pub(crate) fn keyring_stale() -> Self {
+        let error = "the keyring could not be read again within its time of grace".into();
+        let hint = "see the keyring_refresh_failed lines before this one, and docs/keys.md";
+        Self::failed("API keys cannot be checked at the moment", Cause { kind: "keyring_stale", error, hint })
+    }
+
     /// S3 did not hand out the job's status file: 404, 429 or 500.
-    pub(crate) fn not_read(job_id: &JobId, failure: Failure) -> Self {
+    pub(crate) fn not_read(request: &Request, job_id: &JobId, failure: Failure) -> Self {
         let message = failure.kind.row().caller;
-        match failure.kind {
-            FailureKind::NoSuchKey => {
+        match (failure.kind, failure.announced) {
+            // Only the gateway's limit is in the way.
+            (FailureKind::TooLarge, Some(size)) if size <= MAX_STATUS_FILE => {
+                DoesNotFit::uncompressed(size, request.max_payload, request.gzip).into()
+            }
+            (FailureKind::NoSuchKey, _) => {
                 let body = json!({ "error": message, "job_id": job_id.to_string() }).to_string();
                 Self::new(StatusCode::NOT_FOUND, Outcome::NotFound, Body::Text(body))
             }
-            FailureKind::SlowDown => {
+            (FailureKind::SlowDown, _) => {
                 let message = format!("{message}: try again in {THROTTLED_RETRY_AFTER_SECONDS} seconds");
                 let reply = Self::error(StatusCode::TOO_MANY_REQUESTS, Outcome::Throttled, &message)
-                    .with(RETRY_AFTER, Some(THROTTLED_RETRY_AFTER_SECONDS.into()));
+                    .with(header::RETRY_AFTER, Some(THROTTLED_RETRY_AFTER_SECONDS.into()));
                 Self { cause: Some(failure.into()), ..reply }
             }
             _ => Self::failed(message, failure.into()),
@@ -186,9 +190,9 @@ impl Reply {
     fn new(status: StatusCode, outcome: Outcome, body: Body) -> Self {
         let has_body = status != StatusCode::NOT_MODIFIED;
         Self { status, headers: HeaderMap::new(), body, outcome, cause: None, permit: None }
-            .with(CONTENT_TYPE, fixed("application/json", has_body))
-            .with(CACHE_CONTROL, fixed("no-store", true))
-            .with(X_CONTENT_TYPE_OPTIONS, fixed("nosniff", has_body))
+            .with(header::CONTENT_TYPE, fixed("application/json", has_body))
+            .with(header::CACHE_CONTROL, fixed("no-store", true))
+            .with(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff", has_body))
     }
 
     fn with(mut self, name: HeaderName, value: Option<HeaderValue>) -> Self {
@@ -201,7 +205,7 @@ impl Reply {
     /// Adds what depends on the request.
     pub(crate) fn answering(self, request: &Request, request_id: &str) -> Self {
         // A caller may keep the answer to a GET, but has to ask whether it is still good.
-        self.with(CACHE_CONTROL, fixed("private, no-cache", request.is_get()))
+        self.with(header::CACHE_CONTROL, fixed("private, no-cache", request.is_get()))
             .with(X_REQUEST_ID, HeaderValue::from_str(request_id).ok())
     }
 }
@@ -217,15 +221,6 @@ impl From<BadPayload> for Reply {
             BadPayload::TooLarge(message) => Self::error(StatusCode::PAYLOAD_TOO_LARGE, Outcome::TooLarge, &message),
             BadPayload::Invalid(message) => Self::error(StatusCode::BAD_REQUEST, Outcome::BadRequest, &message),
         }
-    }
-}
-
-/// 500.
-impl From<Stale> for Reply {
-    fn from(stale: Stale) -> Self {
-        let hint = "see the keyring_refresh_failed lines before this one, and docs/keys.md";
-        let cause = Cause { kind: "keyring_stale", error: stale.into(), hint };
-        Self::failed("API keys cannot be checked at the moment", cause)
     }
 }
 

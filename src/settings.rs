@@ -26,17 +26,17 @@ pub struct Settings {
     pub jobs_bucket: Bucket,
     /// What every status file's key begins with; may be empty.
     pub jobs_prefix: String,
-    /// The age from which an unfinished job's status file counts as stalled, if its worker says nothing about that.
+    /// The age from which an unfinished job is stalled, if its worker says nothing about that.
     pub stalled_after: Option<Duration>,
     /// Where the keyring is.
     pub(crate) api_keys: Source,
-    /// Who may vouch for S3's certificate.
+    /// The root certificates that S3's own must lead to.
     pub trust_store: TrustStore,
     /// Invocations that Lambda sends to this environment at a time.
     pub concurrency: NonZero<usize>,
     /// The environment's memory, in MB.
     pub memory: NonZero<u32>,
-    /// What is logged of this program's own events.
+    /// What this program logs.
     pub log: LevelFilter,
 }
 

@@ -5,13 +5,13 @@
 //! their spelling. The check skips values without building them and without recursion, so neither size nor depth can
 //! hurt.
 
-use std::{fmt, ops::RangeInclusive, time::Duration};
+use std::{borrow::Cow, ops::RangeInclusive, time::Duration};
 
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::Deserializer;
 use serde_json::value::RawValue;
 
 use crate::{
-    json::string,
+    json::{Each, string},
     limits::{
         MAX_SAID_SECONDS, RETRY_AFTER_SECONDS, SAID_RETRY_AFTER_SECONDS, STALLED_HEARTBEATS,
         STALLED_RETRY_AFTER_SECONDS,
@@ -85,10 +85,19 @@ impl StatusFile {
         if text.trim_ascii().is_empty() {
             return Err(Malformed::Empty);
         }
+        let (mut state, mut retry_after, mut heartbeat) = (State::Other, None, None);
+        let note = |name: Cow<'_, str>, value: &RawValue| match &*name {
+            "job_status" => state = State::parse(value),
+            "retry_after_seconds" => retry_after = Some(seconds(value)),
+            // Nobody writes all the time, so 0 is no promise.
+            "heartbeat_seconds" => heartbeat = Some(seconds(value).filter(|heartbeat| !heartbeat.is_zero())),
+            _ => {}
+        };
         let mut json = serde_json::Deserializer::from_str(&text);
-        let progress = json.deserialize_map(ProgressVisitor).map_err(Malformed::NotAnObject)?;
-        json.end().map_err(Malformed::NotAnObject)?;
-        Ok(Self { text, progress })
+        json.deserialize_map(Each(note)).and_then(|()| json.end()).map_err(Malformed::NotAnObject)?;
+        let invalid_hints = u8::from(retry_after == Some(None)) + u8::from(heartbeat == Some(None));
+        let (retry_after, heartbeat) = (retry_after.flatten(), heartbeat.flatten());
+        Ok(Self { text, progress: Progress { state, retry_after, heartbeat, invalid_hints } })
     }
 }
 
@@ -153,37 +162,4 @@ fn seconds(value: &RawValue) -> Option<Duration> {
     let seconds =
         serde_json::from_str(value.get()).ok().filter(|seconds| (0.0..=MAX_SAID_SECONDS).contains(seconds))?;
     Duration::try_from_secs_f64(seconds).ok()
-}
-
-struct ProgressVisitor;
-
-impl<'de> Visitor<'de> for ProgressVisitor {
-    type Value = Progress;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Progress, A::Error> {
-        let (mut status, mut retry_after, mut heartbeat) = (None, None, None);
-        while let Some(name) = map.next_key::<&RawValue>()? {
-            match string(name).as_deref() {
-                Some("job_status") => status = Some(map.next_value()?),
-                Some("retry_after_seconds") => retry_after = Some(seconds(map.next_value()?)),
-                Some("heartbeat_seconds") => {
-                    // Nobody writes all the time, so 0 is no promise.
-                    heartbeat = Some(seconds(map.next_value()?).filter(|heartbeat| !heartbeat.is_zero()));
-                }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(Progress {
-            state: status.map_or(State::Other, State::parse),
-            retry_after: retry_after.flatten(),
-            heartbeat: heartbeat.flatten(),
-            invalid_hints: u8::from(retry_after == Some(None)) + u8::from(heartbeat == Some(None)),
-        })
-    }
 }

@@ -1,21 +1,16 @@
 //! The checksum that S3 keeps with an object.
 
-use aws_smithy_checksums::{
-    ChecksumAlgorithm,
-    http::{
-        CRC_32_C_HEADER_NAME, CRC_32_HEADER_NAME, CRC_64_NVME_HEADER_NAME, HttpChecksum, SHA_1_HEADER_NAME,
-        SHA_256_HEADER_NAME,
-    },
-};
+use aws_smithy_checksums::ChecksumAlgorithm;
+use aws_smithy_checksums::http::{self as names, HttpChecksum};
 use http::header::{HeaderMap, HeaderValue};
 
 /// The headers a checksum may be in, the cheapest to verify first.
 const HEADERS: [(&str, ChecksumAlgorithm); 5] = [
-    (CRC_64_NVME_HEADER_NAME, ChecksumAlgorithm::Crc64Nvme),
-    (CRC_32_C_HEADER_NAME, ChecksumAlgorithm::Crc32c),
-    (CRC_32_HEADER_NAME, ChecksumAlgorithm::Crc32),
-    (SHA_1_HEADER_NAME, ChecksumAlgorithm::Sha1),
-    (SHA_256_HEADER_NAME, ChecksumAlgorithm::Sha256),
+    (names::CRC_64_NVME_HEADER_NAME, ChecksumAlgorithm::Crc64Nvme),
+    (names::CRC_32_C_HEADER_NAME, ChecksumAlgorithm::Crc32c),
+    (names::CRC_32_HEADER_NAME, ChecksumAlgorithm::Crc32),
+    (names::SHA_1_HEADER_NAME, ChecksumAlgorithm::Sha1),
+    (names::SHA_256_HEADER_NAME, ChecksumAlgorithm::Sha256),
 ];
 
 /// What an object's content should add up to.

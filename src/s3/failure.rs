@@ -11,7 +11,7 @@ use tower::BoxError;
 
 use crate::{
     cause::{Cause, chain},
-    s3::error_document::ErrorDocument,
+    s3::xml,
 };
 
 /// A failed read.
@@ -66,9 +66,6 @@ pub struct FailureRow {
     pub hint: &'static str,
 }
 
-/// What S3's 403s about KMS have in their messages.
-const KMS_WORDS: [&str; 3] = ["kms:", "ciphertext", "customer master key"];
-
 impl FailureKind {
     /// All of them, in the order of the table.
     #[rustfmt::skip]
@@ -118,7 +115,9 @@ impl FailureKind {
             (404, "NoSuchKey") => Self::NoSuchKey,
             (_, "InvalidObjectState") => Self::Archived,
             (_, code) if code.starts_with("KMS.") => Self::KmsDenied,
-            (403, _) if KMS_WORDS.iter().any(|word| message.contains(word)) => Self::KmsDenied,
+            (403, _) if ["kms:", "ciphertext", "customer master key"].iter().any(|word| message.contains(word)) => {
+                Self::KmsDenied
+            }
             (_, "RequestTimeTooSkewed") => Self::ClockSkewed,
             (_, "RequestTimeout") => Self::TimedOut,
             (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "InvalidToken")
@@ -145,10 +144,19 @@ impl Failure {
         Self { kind, cause: cause.into(), announced: None }
     }
 
-    /// S3 answered, but not with the object.
+    /// S3 answered, but not with the object. AWS Support asks for the two ids.
     pub(super) fn refused(status: StatusCode, body: &[u8]) -> Self {
-        let document = ErrorDocument::parse(status, body);
-        Self::new(FailureKind::from_answer(status.as_u16(), &document.code, &document.message), document)
+        let [code, message, request_id, host_id] = xml::texts(body, ["Code", "Message", "RequestId", "HostId"]);
+        let mut answer = format!("S3 answered {}", status.as_u16());
+        if !code.is_empty() {
+            answer = answer + " " + &code + ": " + &message;
+        }
+        for (name, id) in [(", request id ", request_id), (", host id ", host_id)] {
+            if !id.is_empty() {
+                answer = answer + name + &id;
+            }
+        }
+        Self::new(FailureKind::from_answer(status.as_u16(), &code, &message), answer)
     }
 
     /// An object of at least `size` bytes.
@@ -181,12 +189,6 @@ impl Failure {
         } else {
             self.kind.row().hint
         }
-    }
-}
-
-impl From<tokio::time::error::Elapsed> for Failure {
-    fn from(elapsed: tokio::time::error::Elapsed) -> Self {
-        Self::new(FailureKind::TimedOut, elapsed)
     }
 }
 

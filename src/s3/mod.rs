@@ -11,12 +11,12 @@
 
 pub(crate) mod bucket;
 mod checksum;
-mod error_document;
 pub(crate) mod failure;
 pub(crate) mod object;
 mod request;
 mod session;
 pub(crate) mod trust_store;
+mod xml;
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,22 +26,18 @@ use http::{Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::{
-    net::TcpStream,
-    time::{Instant, sleep, timeout},
-};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
 use tower::{BoxError, timeout::Timeout, util::BoxCloneSyncService};
 
 use crate::{
     large_files::{Timing, work},
     limits::{ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, MAX_S3_ERROR, MAX_SESSION, POOL_IDLE_TIMEOUT},
     s3::{
-        bucket::{Access, Bucket},
+        bucket::Bucket,
         checksum::Checksum,
         failure::{Failure, FailureKind},
         object::{Fetched, Get, Object, ReadStats},
@@ -59,34 +55,12 @@ pub struct S3 {
     sessions: Arc<Sessions>,
 }
 
-/// Opens connections.
+/// Opens connections, with TLS where the URL has it.
 pub type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
 impl S3 {
-    /// A client that trusts `roots`, opens connections, TCP and TLS, within [`CONNECT_TIMEOUT`], and keeps up to
-    /// `max_idle` idle ones to each host: one for each request that may be under way at a time. Nothing is connected
-    /// yet.
-    ///
-    /// # Errors
-    /// TLS can't be set up.
-    pub fn new(
-        roots: Arc<RootCertStore>,
-        max_idle: usize,
-        credentials: impl ProvideCredentials + 'static,
-        clock: SharedTimeSource,
-    ) -> Result<Self, rustls::Error> {
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        let connector = Connector::new(Timeout::new(HttpsConnector::from((tcp, tls)), CONNECT_TIMEOUT));
-        Ok(Self::over(connector, max_idle, credentials, clock))
-    }
-
-    /// The same client over connections of another kind, which lead where they like.
+    /// A client over the connections that `connector` opens. It keeps up to `max_idle` idle ones to each host: one for
+    /// each request that may be under way at a time.
     pub fn over(
         connector: Connector,
         max_idle: usize,
@@ -146,15 +120,16 @@ impl S3 {
 
     /// Asks for an object; `None` if it is unchanged.
     async fn open(&self, get: &Get<'_>) -> Result<Option<Response<Incoming>>, Failure> {
-        match get.bucket.access {
-            Access::Role => self.get_object(get, self.role().await?).await,
-            Access::Session => Box::pin(self.open_in_session(get)).await.map_err(Failure::of_directory_bucket),
+        if get.bucket.is_directory {
+            Box::pin(self.open_in_session(get)).await.map_err(Failure::of_directory_bucket)
+        } else {
+            self.get_object(get, self.role().await?).await
         }
     }
 
     async fn open_in_session(&self, get: &Get<'_>) -> Result<Option<Response<Incoming>>, Failure> {
         let (url, now) = (get.bucket.url(), self.clock.now());
-        let credentials = self.sessions.credentials(url, now, || self.create_session(get.bucket)).await?;
+        let credentials = self.sessions.credentials(url, now, self.create_session(get.bucket)).await?;
         match self.get_object(get, credentials.clone()).await {
             Err(failure) if failure.kind == FailureKind::BadCredentials => {
                 self.sessions.forget(url, &credentials).await;
@@ -171,8 +146,8 @@ impl S3 {
     }
 
     async fn get_object(&self, get: &Get<'_>, credentials: Credentials) -> Result<Option<Response<Incoming>>, Failure> {
-        let request = for_object(get.bucket, &get.key, get.unless, credentials, self.clock.now());
-        let answer = self.http.request(request.map_err(Failure::unexpected)?).await?;
+        let request = for_object(get, credentials, self.clock.now()).map_err(Failure::unexpected)?;
+        let answer = self.http.request(request).await?;
         if answer.status() == StatusCode::NOT_MODIFIED && get.unless.is_some() {
             return Ok(None);
         }
@@ -183,6 +158,18 @@ impl S3 {
         let credentials = self.credentials.provide_credentials().await;
         credentials.map_err(|error| Failure::new(FailureKind::BadCredentials, error))
     }
+}
+
+/// A connector that trusts `roots`, and opens connections, TCP and TLS, within [`CONNECT_TIMEOUT`].
+pub(crate) fn connector(roots: Arc<RootCertStore>) -> Result<Connector, rustls::Error> {
+    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    Ok(Connector::new(Timeout::new(HttpsConnector::from((tcp, tls)), CONNECT_TIMEOUT)))
 }
 
 /// S3's answer, if it is a success.
@@ -203,7 +190,7 @@ async fn within<T>(
     time: &mut Duration,
 ) -> Result<T, Failure> {
     let _timing = Timing::start(time);
-    timeout(limit, part).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
+    timeout(limit, part).await.unwrap_or_else(|elapsed| Err(Failure::new(FailureKind::TimedOut, elapsed)))
 }
 
 /// A body of at most `max` bytes. hyper makes sure that it is as long as announced.

@@ -3,10 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
-use http::{
-    HeaderMap,
-    header::{self, HeaderName},
-};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::{
     large_files::{LargeFiles, Permit},
@@ -23,7 +20,7 @@ pub(crate) struct Get<'a> {
     pub(crate) unless: Option<&'a str>,
     /// Larger objects are refused, before their download if S3 announces their size.
     pub(crate) max_bytes: u64,
-    /// Who gives a large object its permit, before its body is read.
+    /// What gives a large object its permit before its body is read; `None` if none needs one.
     pub(crate) large_files: Option<&'a LargeFiles>,
     /// Limit of one attempt, from the request to the last byte of the body, without the wait for a permit.
     pub(crate) attempt_timeout: Duration,

@@ -9,16 +9,13 @@
 
 use std::{collections::HashMap, time::SystemTime};
 
-use aws_sdk_s3::{
-    config::Credentials,
-    primitives::{DateTime, DateTimeFormat},
-};
-use aws_smithy_xml::decode::{Document, XmlDecodeError, try_data};
+use aws_sdk_s3::config::Credentials;
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use tokio::sync::Mutex;
 
 use crate::{
     limits::{SESSION_RENEWAL, SESSION_RETRY},
-    s3::failure::Failure,
+    s3::{failure::Failure, xml},
 };
 
 /// A session. It has no `Debug`: nothing prints its credentials by mistake.
@@ -32,33 +29,15 @@ pub(super) struct Session {
 impl Session {
     /// Reads S3's answer.
     pub(super) fn parse(body: &[u8]) -> Result<Self, Failure> {
-        let session = Self::from_xml(body).ok().flatten();
-        session.ok_or_else(|| Failure::unexpected("S3's answer to CreateSession has no credentials"))
-    }
-
-    fn from_xml(body: &[u8]) -> Result<Option<Self>, XmlDecodeError> {
-        let [mut key, mut secret, mut token, mut end] = [const { String::new() }; 4];
-        let mut document = Document::try_from(body)?;
-        let mut result = document.root_element()?;
-        while let Some(mut credentials) = result.next_tag() {
-            while let Some(mut element) = credentials.next_tag() {
-                let text = match element.start_el().local() {
-                    "AccessKeyId" => &mut key,
-                    "SecretAccessKey" => &mut secret,
-                    "SessionToken" => &mut token,
-                    "Expiration" => &mut end,
-                    _ => continue,
-                };
-                *text = try_data(&mut element)?.into_owned();
-            }
-        }
+        let [key, secret, token, end] =
+            xml::texts(body, ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"]);
         let end = DateTime::from_str(&end, DateTimeFormat::DateTime).ok();
-        let end = end.and_then(|end| SystemTime::try_from(end).ok());
-        let is_complete = [&key, &secret, &token].into_iter().all(|part| !part.is_empty());
-        Ok(end.filter(|_| is_complete).map(|end| {
-            let credentials = Credentials::new(key, secret, Some(token), None, "CreateSession");
-            Self { credentials, end, renew_from: end - SESSION_RENEWAL }
-        }))
+        let end: Option<SystemTime> = end.and_then(|end| end.try_into().ok());
+        let Some(end) = end.filter(|_| [&key, &secret, &token].iter().all(|part| !part.is_empty())) else {
+            return Err(Failure::unexpected("S3's answer to CreateSession has no credentials"));
+        };
+        let credentials = Credentials::new(key, secret, Some(token), None, "CreateSession");
+        Ok(Self { credentials, end, renew_from: end - SESSION_RENEWAL })
     }
 }
 
@@ -68,19 +47,16 @@ pub(super) struct Sessions(Mutex<HashMap<String, Session>>);
 
 impl Sessions {
     /// The credentials to sign a request with. `make` makes a session.
-    pub(super) async fn credentials<M>(
+    pub(super) async fn credentials(
         &self,
         bucket: &str,
         now: SystemTime,
-        make: impl FnOnce() -> M,
-    ) -> Result<Credentials, Failure>
-    where
-        M: Future<Output = Result<Session, Failure>>,
-    {
+        make: impl Future<Output = Result<Session, Failure>>,
+    ) -> Result<Credentials, Failure> {
         let mut sessions = self.0.lock().await;
         // Whoever waited for the lock finds here what another request has made.
         let Some(session) = sessions.get_mut(bucket).filter(|session| now < session.end) else {
-            return Ok(keep(&mut sessions, bucket, make().await?));
+            return Ok(keep(&mut sessions, bucket, make.await?));
         };
         let credentials = session.credentials.clone();
         if now < session.renew_from {
@@ -89,7 +65,7 @@ impl Sessions {
         // The others go on with this session meanwhile, and so does this request if it cannot make the next.
         session.renew_from = now + SESSION_RETRY;
         drop(sessions);
-        match make().await {
+        match make.await {
             Ok(next) => Ok(keep(&mut *self.0.lock().await, bucket, next)),
             Err(_) => Ok(credentials),
         }

@@ -2,10 +2,8 @@
 
 use std::{fs, sync::Arc};
 
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 /// Amazon's root authorities. S3's certificates are issued under no other. `amazon-roots.md` says where they come
 /// from. Parsing a system's whole store would take 0.5 ms of CPU at start-up.

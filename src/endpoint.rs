@@ -1,15 +1,11 @@
 //! One request, top to bottom: route → key → payload → status file → envelope → reply.
 //!
 //! `Endpoint::handle` is that way. Every step either goes on or ends it with a [`Reply`]. Nothing of the payload is
-//! looked at before the key is accepted, and S3 is not asked for a job before both are. [`Endpoint::answer`] is what
-//! happens to every request alike: the time budget, the last net under a panic, the headers, the log line.
+//! looked at before the key is accepted, and S3 is not asked for a job before both are. [`Endpoint::answer`] does what
+//! every request needs: the time budget, the last net under a panic, the headers, the log line.
 
-use std::{
-    any::Any,
-    panic::AssertUnwindSafe,
-    sync::atomic::{AtomicBool, Ordering},
-    time::{Duration, SystemTime},
-};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
 use aws_sdk_s3::config::ProvideCredentials;
 use aws_smithy_async::time::SharedTimeSource;
@@ -21,8 +17,8 @@ use tracing::{info, warn};
 
 use crate::{
     cause::chain,
-    encoding::{DoesNotFit, encode, largest},
-    envelope::{self, Identity},
+    encoding::{encode, largest},
+    envelope,
     freshness::{Freshness, weak},
     keyring::live::LiveKeyring,
     large_files::{LargeFiles, work},
@@ -33,6 +29,7 @@ use crate::{
     s3::{
         S3,
         bucket::Bucket,
+        connector,
         failure::{Failure, FailureKind},
         object::{Fetched, Get, Object, ReadStats},
     },
@@ -40,10 +37,10 @@ use crate::{
     status_file::StatusFile,
 };
 
-/// The routes. Each may have a stage name or a base path in front.
+/// The routes. Each may have a stage name or a base path in front, and a slash at the end.
 pub const ROUTES: [&str; 2] = ["/v1/toolkit/job/status", "/paid/get/job/status"];
 
-/// The endpoint: what an environment keeps between requests.
+/// What an environment keeps between requests.
 pub struct Endpoint {
     s3: S3,
     keyring: LiveKeyring,
@@ -51,8 +48,9 @@ pub struct Endpoint {
     jobs_prefix: String,
     stalled_after: Option<Duration>,
     clock: SharedTimeSource,
-    identity: Identity,
-    large_files: LargeFiles,
+    pid: u32,
+    queue_id: u64,
+    large_files: Option<LargeFiles>,
     has_served: AtomicBool,
 }
 
@@ -66,26 +64,25 @@ impl Endpoint {
         credentials: impl ProvideCredentials + 'static,
         clock: SharedTimeSource,
     ) -> Result<Self, BoxError> {
-        let (roots, connections) = (settings.trust_store.roots.clone(), settings.concurrency.get());
-        let s3 = S3::new(roots, connections, credentials, clock.clone())?;
+        let connector = connector(settings.trust_store.roots.clone())?;
+        let s3 = S3::over(connector, settings.concurrency.get(), credentials, clock.clone());
         Self::start_over(s3, settings, clock).await
     }
 
     /// Loads the keyring, then reads a status file that does not exist, while init has the whole CPU. The read shows
-    /// whether status files can be read at all. It also opens the connection that the first request will use, which
-    /// then takes 0.15 ms instead of 0.9. If the read fails, that is only a warning: requests will say the same, and
-    /// S3 may recover.
+    /// whether status files can be read at all. It also opens the connection for the first request, which then takes
+    /// 0.15 ms instead of 0.9. If the read fails, that is only a warning: S3 may recover.
     ///
     /// # Errors
     /// There is no keyring to judge requests by.
     pub async fn start_over(s3: S3, settings: Settings, clock: SharedTimeSource) -> Result<Self, BoxError> {
         settings.warn();
         let keyring = LiveKeyring::load(settings.api_keys, &s3, clock.now()).await?;
-        let identity = Identity::default();
+        let queue_id = envelope::new_queue_id();
         info!(
             event = "started",
             version = env!("CARGO_PKG_VERSION"),
-            queue_id = identity.queue_id,
+            queue_id,
             trust_store = settings.trust_store.name,
             "started"
         );
@@ -96,7 +93,8 @@ impl Endpoint {
             jobs_prefix: settings.jobs_prefix,
             stalled_after: settings.stalled_after,
             clock,
-            identity,
+            pid: std::process::id(),
+            queue_id,
             large_files: LargeFiles::new(settings.concurrency, settings.memory),
             has_served: AtomicBool::new(false),
         };
@@ -104,12 +102,11 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    /// Reads the status file of no job. The keyring's read does not show the same: its bucket may be another, and so
-    /// another host and another connection.
+    /// Reads the status file of no job. The keyring's read does not show the same: its bucket may be another.
     async fn probe(&self) {
         let (get, mut read) = (self.status_file("", JobId::NIL, MAX_STATUS_FILE), ReadStats::default());
         let read = timeout(PROBE_BUDGET, self.s3.get(&get, &mut read)).await;
-        if let Err(failure) = read.unwrap_or_else(|elapsed| Err(elapsed.into()))
+        if let Err(failure) = read.unwrap_or_else(|elapsed| Err(Failure::new(FailureKind::TimedOut, elapsed)))
             && failure.kind != FailureKind::NoSuchKey
         {
             let hint = failure.hint();
@@ -125,27 +122,23 @@ impl Endpoint {
             trace_id: invocation.trace_id.as_deref(),
             cold: !self.has_served.swap(true, Ordering::Relaxed),
             method: request.method.as_ref().map(Method::as_str),
-            route: None,
-            key: None,
-            job_id: None,
-            bytes: None,
-            stalled: None,
-            invalid_hints: 0,
-            repaired: 0,
+            ..RequestLine::default()
         };
         let mut read = ReadStats::default();
-        let budget = self.budget(invocation.deadline);
+        // A deadline that has passed already does not count: emulators send such.
+        let left = invocation.deadline.duration_since(self.clock.now()).ok().filter(|left| !left.is_zero());
+        let budget = left.map_or(REQUEST_BUDGET, |left| REQUEST_BUDGET.min(left.saturating_sub(DEADLINE_RESERVE)));
         let handled = timeout(budget, self.handle(request, started, &mut line, &mut read));
         let reply = match AssertUnwindSafe(handled).catch_unwind().await {
             Ok(Ok(Ok(reply) | Err(reply))) => reply,
-            Ok(Err(_elapsed)) => Reply::timed_out(budget, &mut read),
+            Ok(Err(_elapsed)) => Reply::timed_out(budget, &read),
             Err(panic) => Reply::panicked(panic_message(&*panic)),
         };
         line.write(&reply, started.elapsed(), &read);
         reply.answering(request, &invocation.request_id)
     }
 
-    /// The way of a request. `line` and `read` are filled in for the log.
+    /// The way of a request. It fills in `line` and `read` for the log.
     async fn handle(
         &self,
         request: &Request,
@@ -153,14 +146,17 @@ impl Endpoint {
         line: &mut RequestLine<'_>,
         read: &mut ReadStats,
     ) -> Result<Reply, Reply> {
-        let route = ROUTES.into_iter().find(|route| matches(&request.path, route));
+        // Compared as it arrived: a percent-encoded spelling is another path, and `%2F` is no slash. A route begins with
+        // a slash, so what is in front of it are whole segments.
+        let path = request.path.strip_suffix('/').unwrap_or(&request.path);
+        let route = ROUTES.into_iter().find(|route| path.ends_with(route));
         line.route = Some(route.ok_or_else(Reply::unknown_path)?);
         if !matches!(request.method, Some(Method::GET | Method::POST)) {
             return Err(Reply::method_not_allowed());
         }
 
         let now = self.clock.now();
-        let keyring = self.keyring.current(now).await?;
+        let keyring = self.keyring.current(now).await.ok_or_else(Reply::keyring_stale)?;
         let presented = request.api_key.as_ref().filter(|key| !key.is_empty()).ok_or_else(Reply::unauthorized)?;
         let key = keyring.find(presented.as_bytes(), now).ok_or_else(Reply::unauthorized)?;
         line.key = Some(key.name.clone());
@@ -171,7 +167,7 @@ impl Endpoint {
         let max_bytes = MAX_STATUS_FILE.min(largest(request.gzip, request.max_payload) as u64);
         let get = self.status_file(&key.prefix, payload.job_id, max_bytes);
         let object = self.s3.get(&get, read).await.and_then(Fetched::object);
-        let object = object.map_err(|failure| not_read(request, &payload.job_id, failure))?;
+        let object = object.map_err(|failure| Reply::not_read(request, &payload.job_id, failure))?;
         let Object { bytes, etag, last_modified, expires, permit } = object;
         line.bytes = Some(bytes.len());
 
@@ -192,7 +188,7 @@ impl Endpoint {
         }
 
         let (state, gzip, max_payload) = (file.progress.state, request.gzip, request.max_payload);
-        let (head, tail) = (envelope::head(&payload), envelope::tail(&self.identity, started.elapsed()));
+        let (head, tail) = (envelope::head(&payload), envelope::tail(self.pid, self.queue_id, started.elapsed()));
         let encoded = move || encode(&[&head, &file.text, &tail], gzip, max_payload);
         let encoded = work(permit.as_ref(), &mut read.waited, encoded).await?;
         Ok(Reply { permit, ..Reply::found(state, encoded, freshness) })
@@ -204,33 +200,10 @@ impl Endpoint {
             key: format!("{}{prefix}{job_id}.json", self.jobs_prefix),
             unless: None,
             max_bytes,
-            large_files: Some(&self.large_files),
+            large_files: self.large_files.as_ref(),
             attempt_timeout: ATTEMPT_TIMEOUT,
         }
     }
-
-    /// What a request may take. A deadline that has passed already is none: emulators send such.
-    fn budget(&self, deadline: SystemTime) -> Duration {
-        let left = deadline.duration_since(self.clock.now()).ok().filter(|left| !left.is_zero());
-        left.map_or(REQUEST_BUDGET, |left| REQUEST_BUDGET.min(left.saturating_sub(DEADLINE_RESERVE)))
-    }
-}
-
-/// Why there is no object. One that is only too large for a caller without gzip is said to be so.
-fn not_read(request: &Request, job_id: &JobId, failure: Failure) -> Reply {
-    match failure.announced {
-        Some(size) if failure.kind == FailureKind::TooLarge && size <= MAX_STATUS_FILE => {
-            DoesNotFit::uncompressed(size, request.max_payload, request.gzip).into()
-        }
-        _ => Reply::not_read(job_id, failure),
-    }
-}
-
-/// Whether `path` is `route`. Segments in front and a slash at the end are allowed. The path is compared as it
-/// arrived: a percent-encoded spelling is another path, and `%2F` is no slash.
-fn matches(path: &str, route: &str) -> bool {
-    let path = path.strip_suffix('/').unwrap_or(path);
-    path.ends_with(route) // a route begins with a slash, so the match begins at a segment
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> String {

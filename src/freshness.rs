@@ -1,14 +1,13 @@
 //! How fresh a status is: what its headers say, and whether a caller has it already.
 //!
-//! Entity tags are weak. Two answers with the same tag have the same status file in them, but not the same bytes: an
-//! envelope has times and the caller's reference, and may be compressed.
+//! Entity tags are weak: two answers with the same tag have the same status file in them, but not the same bytes,
+//! because an envelope has times and the caller's reference, and may be compressed.
 
 use std::time::SystemTime;
 
 /// What an answer's headers say about the status in it.
 #[derive(Default)]
 pub(crate) struct Freshness {
-    /// The `etag` header.
     pub(crate) etag: Option<String>,
     /// When the worker wrote the status file.
     pub(crate) last_modified: Option<SystemTime>,
@@ -16,7 +15,7 @@ pub(crate) struct Freshness {
     pub(crate) sunset: Option<SystemTime>,
     /// The age of a stalled job's status file, in seconds.
     pub(crate) stalled: Option<u64>,
-    /// When to come again, in seconds from now, if the job is unfinished.
+    /// When to poll again, in seconds from now, if the job is unfinished.
     pub(crate) retry_after: Option<u64>,
 }
 
@@ -39,7 +38,7 @@ fn opaque(etag: &str) -> &str {
     etag.strip_prefix("W/").unwrap_or(etag)
 }
 
-/// The tags of a list, each without its weakness, up to where it is no list of tags. A tag may have commas in it.
+/// The tags of a list, each without its weakness, up to its first fault. A tag may have commas in it.
 fn tags(list: &str) -> impl Iterator<Item = &str> {
     let mut rest = list;
     std::iter::from_fn(move || {

@@ -2,16 +2,13 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor},
-};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// What a raw value says if it is a string; borrowed unless it has escapes. `None` as well for a string with an
+/// The text of a raw value if it is a string; borrowed unless it has escapes. `None` as well for a string with an
 /// escaped lone surrogate: it is well-formed JSON, but Rust can't hold it.
 pub(crate) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
+    #[derive(serde::Deserialize)]
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
     serde_json::from_str::<Text<'_>>(raw.get()).ok().map(|text| text.0)
 }
@@ -22,25 +19,27 @@ pub(crate) struct Fields<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
+        let mut fields = Vec::new();
+        deserializer.deserialize_map(Each(|name: Cow<'de, str>, value: &'de RawValue| fields.push((name, value))))?;
+        Ok(Self(fields))
     }
 }
 
-struct FieldsVisitor;
+/// Calls a function with each field of an object, in their order.
+pub(crate) struct Each<F>(pub(crate) F);
 
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields<'de>;
+impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> Visitor<'de> for Each<F> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-        let mut fields = Vec::new();
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some((name, value)) = map.next_entry::<&RawValue, _>()? {
             // Borrowed unless it has escapes. A lone surrogate in it makes a name that nobody asks for.
-            fields.push((string(name).unwrap_or_default(), value));
+            (self.0)(string(name).unwrap_or_default(), value);
         }
-        Ok(Fields(fields))
+        Ok(())
     }
 }

@@ -1,26 +1,20 @@
 //! Large status files where many polls run at once: they neither fill the memory nor hold up small ones.
 //!
 //! A small file costs next to nothing and never waits. A file from [`LARGE_FILE`] on waits for a permit before its
-//! content is read, and keeps it until its answer is serialized. What takes CPU time is done on a thread of its own,
-//! one for each core at a time. The first to come is the first to go on.
-//!
-//! With one invocation at a time there is nobody to wait for: no permits, no threads.
+//! content is read, and keeps it until its answer is serialized. What takes CPU time runs on a thread of its own, as
+//! many at a time as there are cores, in the order in which they came. With one invocation at a time there are neither
+//! permits nor threads.
 
 use std::{num::NonZero, panic::resume_unwind, sync::Arc, thread::available_parallelism, time::Duration};
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::spawn_blocking,
-    time::Instant,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{task::spawn_blocking, time::Instant};
 
 use crate::limits::{LARGE_FILE, LARGE_FILES_PER_CORE, LARGE_FILES_SHARE, MAX_ANSWER_MEMORY};
 
-/// What bounds the large files of an environment; nothing does with one invocation at a time.
-pub(crate) struct LargeFiles(Option<Limits>);
-
-struct Limits {
-    /// One for each KiB.
+/// What bounds the large files of an environment.
+pub(crate) struct LargeFiles {
+    /// One permit for each KiB.
     memory: Arc<Semaphore>,
     all_memory: u32,
     cores: Arc<Semaphore>,
@@ -34,35 +28,37 @@ pub(crate) struct Permit {
 }
 
 impl LargeFiles {
-    /// For an environment with so many invocations at a time, and so many MB of memory.
-    pub(crate) fn new(concurrency: NonZero<usize>, memory: NonZero<u32>) -> Self {
+    /// For an environment with so many invocations at a time, and so many MB of memory. With one at a time nothing bounds
+    /// them.
+    pub(crate) fn new(concurrency: NonZero<usize>, memory: NonZero<u32>) -> Option<Self> {
         if concurrency.get() == 1 {
-            return Self(None);
+            return None;
         }
         let cores = available_parallelism().map_or(1, NonZero::get);
         let share = u64::from(memory.get()) * 1024 * 1024 / LARGE_FILES_SHARE;
         let all_memory = kib(share.min(LARGE_FILES_PER_CORE * cores as u64));
-        Self(Some(Limits {
-            memory: Arc::new(Semaphore::new(all_memory as usize)),
-            all_memory,
-            cores: Arc::new(Semaphore::new(cores)),
-        }))
+        let memory = Arc::new(Semaphore::new(all_memory as usize));
+        Some(Self { memory, all_memory, cores: Arc::new(Semaphore::new(cores)) })
     }
 
     /// Waits until a file of `size` bytes may be read. `None` for a file that needs no permit. `waited` grows by the
     /// time it takes.
     pub(crate) async fn permit(&self, size: u64, waited: &mut Duration) -> Option<Permit> {
-        let Limits { memory, all_memory, cores } = self.0.as_ref().filter(|_| size >= LARGE_FILE)?;
+        if size < LARGE_FILE {
+            return None;
+        }
         let _timing = Timing::start(waited);
+        // At its peak there are the file, and its answer as text and escaped text, or compressed and in base64.
+        let peak = size + (2 * size).min(MAX_ANSWER_MEMORY);
         // A file that needs more than there is has all of it for itself.
-        let needed = kib(memory_for(size)).min(*all_memory);
+        let needed = kib(peak).min(self.all_memory);
         // It fails only if the semaphore is closed, and nobody closes it.
-        let permit = Arc::clone(memory).acquire_many_owned(needed).await.ok()?;
-        Some(Permit { _memory: Arc::new(permit), cores: Arc::clone(cores) })
+        let permit = Arc::clone(&self.memory).acquire_many_owned(needed).await.ok()?;
+        Some(Permit { _memory: Arc::new(permit), cores: Arc::clone(&self.cores) })
     }
 }
 
-/// Does what takes CPU time: for a file with a permit on a thread of its own, once there is a core for it. What has
+/// Does what takes CPU time: for a file with a permit, on a thread of its own, once there is a core for it. What has
 /// begun is finished, and keeps the permit, even if the request's time runs out.
 pub(crate) async fn work<T: Send + 'static>(
     permit: Option<&Permit>,
@@ -82,17 +78,11 @@ pub(crate) async fn work<T: Send + 'static>(
     working.await.unwrap_or_else(|error| resume_unwind(error.into_panic())) // it is never cancelled
 }
 
-/// Bytes that a large file takes at its peak, answer included: itself, and either its text once more and escaped, or
-/// compressed and encoded.
-fn memory_for(size: u64) -> u64 {
-    size + (2 * size).min(MAX_ANSWER_MEMORY)
-}
-
 fn kib(bytes: u64) -> u32 {
     u32::try_from(bytes / 1024).unwrap_or(u32::MAX)
 }
 
-/// Adds the time until it is dropped to a total. What is given up in between counts too.
+/// Adds the time until it is dropped to a total, even if what it times is given up.
 pub(crate) struct Timing<'a> {
     started: Instant,
     total: &'a mut Duration,

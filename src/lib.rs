@@ -5,25 +5,22 @@
 //! # The way of a request
 //!
 //! 1. `serve`: `lambda_runtime` hands an invocation over.
-//! 2. `gateway`: its event becomes a [`Request`]. API Gateway HTTP and REST APIs, function URLs and load
-//!    balancers all look the same from here on.
-//! 3. `endpoint`: the request from top to bottom. It calls the modules below in this order.
-//! 4. `keyring`: who asks? The keyring is read again when it is due, then the key is looked up.
+//! 2. `gateway`: its event becomes a [`Request`], whichever gateway sent it.
+//! 3. `endpoint`: the request from top to bottom, through the modules below.
+//! 4. `keyring`: who asks? It is read again if it is due, then the key is looked up.
 //! 5. `request`: what for? The payload becomes a job id.
-//! 6. `s3`: the status file is read, within its deadlines and attempts. `large_files`: where many requests run
-//!    at once, a large one needs a permit.
-//! 7. `status_file`: the file is checked. Its worker or its age says how soon to poll again, and whether the
-//!    job is stalled.
+//! 6. `s3`: the status file is read, within its deadlines and attempts. `large_files`: if many requests run at once, a
+//!    large one needs a permit.
+//! 7. `status_file`: the file is checked, and says when to poll again and whether the job is stalled.
 //! 8. `freshness`: does the caller have this status already? Then that is the answer.
 //! 9. `envelope`: the file is spliced into the envelope.
 //! 10. `encoding`: the envelope is compressed if the caller likes, and has to fit.
 //! 11. `reply`: status, headers and body, or a failure's two messages.
-//! 12. `gateway`: the [`Reply`] becomes the [`Answer`] that this gateway expects.
+//! 12. `gateway`: the `Reply` becomes what this gateway expects.
 //!
-//! [`log`] writes the line that every request gets. [`limits`] has every number, and `settings` what an operator sets
-//! ([`VARIABLES`]).
-//!
-//! A module imports only modules that stand below it. `cargo map` opens this documentation with the private modules.
+//! [`log`] writes each request's line. [`limits`] has every number, and `settings` what an operator sets
+//! ([`VARIABLES`]). A module imports only modules that stand below it. `cargo map` opens this documentation with the
+//! private modules.
 #![warn(unreachable_pub)]
 
 mod cause;
@@ -47,9 +44,8 @@ mod status_file;
 pub use cause::chain;
 pub use encoding::{Body, Gzip, accepts_gzip, encode};
 pub use endpoint::{Endpoint, ROUTES};
-pub use gateway::{Answer, Gateway};
+pub use gateway::Gateway;
 pub use keyring::{Keyring, document::InvalidKeyring};
-pub use reply::Reply;
 pub use request::{Invocation, JobId, Request};
 pub use s3::{
     Connector, S3,

@@ -1,29 +1,21 @@
-//! What the operator sees: JSON lines on stdout, one for each request.
+//! What the operator sees: JSON lines on stdout, one for each request. Lambda's JSON log format takes them as they
+//! are.
 //!
-//! Lambda's JSON log format takes such lines as they are. Neither status files nor keys are ever written.
-//! Dependencies log warnings and errors only, because their finer levels print payloads.
+//! Neither status files nor keys are ever written. Dependencies log warnings and errors only, because their finer
+//! levels print payloads.
 
 use std::{fmt::Debug, time::Duration};
 
 use tokio::sync::mpsc::Sender;
-use tracing::{
-    Event, Level, Subscriber,
-    field::{Field, Visit, display},
-    level_filters::LevelFilter,
-};
-use tracing_subscriber::{
-    Layer,
-    filter::Targets,
-    fmt::{self, MakeWriter},
-    layer::{Context, SubscriberExt},
-    registry::LookupSpan,
-    util::SubscriberInitExt,
-};
+use tracing::field::{Field, display};
+use tracing::{Event, Level, Subscriber, level_filters::LevelFilter};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::{Layer, filter::Targets, layer::Context, prelude::*, registry::LookupSpan};
 
 use crate::{cause::chain, reply::Reply, request::JobId, s3::object::ReadStats};
 
-/// Starts logging to stdout, panics included. What `lambda_runtime` only logs, though the process cannot go on from
-/// it, goes to `failed` instead. Only the first call of a process has an effect.
+/// Starts logging to stdout, panics included. If `lambda_runtime` logs a failure that the process cannot go on from,
+/// that goes to `failed` instead. Only the first call of a process has an effect.
 pub fn init(level: LevelFilter, failed: Sender<String>) {
     let failures = RuntimeFailures { failed, level: of_dependencies(level) };
     if subscriber(level, std::io::stdout).with(failures).try_init().is_ok() {
@@ -72,12 +64,16 @@ impl<S: Subscriber> Layer<S> for RuntimeFailures {
         if !metadata.target().starts_with("lambda_runtime") {
             return true;
         }
-        let mut fields = RuntimeFields::default();
-        event.record(&mut fields);
+        let (mut message, mut error, mut status) = (String::new(), String::new(), String::new());
+        event.record(&mut |field: &Field, value: &dyn Debug| match field.name() {
+            "message" => message = format!("{value:?}"),
+            "error" => error = format!("{value:?}"),
+            "status" => status = format!("{value:?}"),
+            _ => {}
+        });
         // At WARN it logs only that it could not ask for the next invocation.
         let has_no_next = metadata.target() == "lambda_runtime::runtime" && *metadata.level() == Level::WARN;
-        if has_no_next || fields.status.starts_with('5') {
-            let RuntimeFields { message, error, status } = fields;
+        if has_no_next || status.starts_with('5') {
             let _ = self.failed.try_send(format!("the Lambda Runtime API failed: {message} {error}{status}"));
             return false;
         }
@@ -85,25 +81,8 @@ impl<S: Subscriber> Layer<S> for RuntimeFailures {
     }
 }
 
+/// A request's log line, filled in on the request's way.
 #[derive(Default)]
-struct RuntimeFields {
-    message: String,
-    error: String,
-    status: String,
-}
-
-impl Visit for RuntimeFields {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        match field.name() {
-            "message" => self.message = format!("{value:?}"),
-            "error" => self.error = format!("{value:?}"),
-            "status" => self.status = format!("{value:?}"),
-            _ => {}
-        }
-    }
-}
-
-/// A request's log line, filled in as the request goes its way.
 pub(crate) struct RequestLine<'a> {
     pub(crate) request_id: &'a str,
     /// X-Ray's id of the trace.
@@ -111,7 +90,7 @@ pub(crate) struct RequestLine<'a> {
     /// Whether it is the first request of its environment.
     pub(crate) cold: bool,
     pub(crate) method: Option<&'a str>,
-    /// The route, once it is known to be one.
+    /// The route, if the path is one.
     pub(crate) route: Option<&'static str>,
     /// The name of the accepted key.
     pub(crate) key: Option<Box<str>>,
@@ -120,14 +99,14 @@ pub(crate) struct RequestLine<'a> {
     pub(crate) bytes: Option<usize>,
     /// The age of a stalled job's status file, in seconds.
     pub(crate) stalled: Option<u64>,
-    /// Hints of the worker that are no number of seconds, and so are ignored.
+    /// How many hints of the worker are ignored, because they are no number of seconds.
     pub(crate) invalid_hints: u8,
     /// Numbers in the status file that JSON has not, and that were replaced by `null`.
     pub(crate) repaired: usize,
 }
 
 impl RequestLine<'_> {
-    /// Writes the line, with what reading the status file took: at INFO, or at ERROR for a 500 and WARN for a 429.
+    /// Writes the line, with what the read of the status file took: at ERROR for a 500, at WARN for a 429, else at INFO.
     pub(crate) fn write(&self, reply: &Reply, run_time: Duration, read: &ReadStats) {
         let (status, cause) = (reply.status.as_u16(), reply.cause.as_ref());
         macro_rules! line {

@@ -1,14 +1,12 @@
 //! Start-up, as a table of contents: settings → logging → endpoint → serve.
 
-use std::{io, num::NonZero, process::ExitCode};
+use std::process::ExitCode;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_smithy_async::time::SharedTimeSource;
 use job_status::{Endpoint, Settings, chain, log, serve};
-use tokio::{
-    runtime::{Builder, Runtime},
-    sync::mpsc::{Receiver, Sender, channel},
-};
+use tokio::runtime::Builder;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tower::BoxError;
 use tracing::level_filters::LevelFilter;
 
@@ -36,18 +34,15 @@ fn run(failed: Sender<String>, failures: Receiver<String>) -> Result<(), BoxErro
     // Lambda hands credentials over in the environment and nowhere else. The default chain would look there first,
     // but it would be built at every cold start.
     let credentials = EnvironmentVariableCredentialsProvider::new();
-    let runtime = runtime(settings.concurrency)?;
+    // One thread if Lambda sends one invocation at a time, else one for each core. There an invocation that comes alone
+    // takes 15 to 30 % more CPU.
+    let many = settings.concurrency.get() > 1;
+    let mut runtime = if many { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+    let runtime = runtime.enable_all().build()?;
     let ended = runtime.block_on(async {
         let endpoint = Endpoint::start(settings, credentials, SharedTimeSource::default()).await?;
         serve(endpoint, failed, failures).await
     });
     runtime.shutdown_background(); // without waiting for large files
     ended
-}
-
-/// One thread where Lambda sends one invocation at a time, one for each core where it sends more. An invocation that
-/// comes alone takes 15 to 30 % more CPU on the latter.
-fn runtime(concurrency: NonZero<usize>) -> io::Result<Runtime> {
-    let mut builder = if concurrency.get() > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
-    builder.enable_all().build()
 }

@@ -1,28 +1,22 @@
 //! Every answer: a constructor for each outcome, with its status, headers, body, and what the operator reads.
 //!
 //! A failure has two messages. The caller's is part of the contract: it is safe, it is the same for the same mistake,
-//! and it says what to do. The operator's is a [`Cause`]: as deep as it goes, with a hint. It exists only where
-//! something went wrong on our side, and is only ever logged.
+//! and it says what to do. The operator's is a [`Cause`]: it exists only if something went wrong on our side.
 //!
 //! The modules that fail know nothing of HTTP. Their failures become replies here and nowhere else.
 
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
-use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, LAST_MODIFIED, RETRY_AFTER, VARY,
-    X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde_json::json;
 
 use crate::{
-    cause::Cause,
+    cause::{Cause, chain},
     encoding::{Body, DoesNotFit, Encoded},
     freshness::Freshness,
-    keyring::live::Stale,
     large_files::Permit,
-    limits::{SPREAD_FROM_SECONDS, THROTTLED_RETRY_AFTER_SECONDS},
+    limits::{MAX_STATUS_FILE, SPREAD_FROM_SECONDS, THROTTLED_RETRY_AFTER_SECONDS},
     request::{BadPayload, JobId, Request},
     s3::{
         failure::{Failure, FailureKind},
@@ -99,12 +93,12 @@ impl Reply {
         let Freshness { etag, last_modified, sunset, stalled, retry_after } = freshness;
         let is_compressed = matches!(body, Body::Gzip(_));
         Self::new(status, Outcome::Job(state), body)
-            .with(CONTENT_ENCODING, fixed("gzip", is_compressed))
-            .with(ETAG, etag.and_then(|etag| etag.try_into().ok()))
-            .with(LAST_MODIFIED, last_modified.and_then(date))
-            .with(RETRY_AFTER, retry_after.map(|seconds| spread(seconds).into()))
+            .with(header::CONTENT_ENCODING, fixed("gzip", is_compressed))
+            .with(header::ETAG, etag.and_then(|etag| etag.try_into().ok()))
+            .with(header::LAST_MODIFIED, last_modified.and_then(date))
+            .with(header::RETRY_AFTER, retry_after.map(|seconds| spread(seconds).into()))
             .with(SUNSET, sunset.and_then(date))
-            .with(VARY, fixed("accept-encoding", negotiated))
+            .with(header::VARY, fixed("accept-encoding", negotiated))
             .with(X_JOB_STALLED, stalled.map(HeaderValue::from))
     }
 
@@ -117,59 +111,61 @@ impl Reply {
     pub(crate) fn method_not_allowed() -> Self {
         let message = "Method not allowed: use GET or POST";
         Self::error(StatusCode::METHOD_NOT_ALLOWED, Outcome::MethodNotAllowed, message)
-            .with(ALLOW, fixed("GET, POST", true))
+            .with(header::ALLOW, fixed("GET, POST", true))
     }
 
-    /// 401: no key, or none that is accepted. One answer for all, so that nothing can be learned.
+    /// 401: no key, or none that is accepted. Both get the same answer, so that nothing can be learned.
     pub(crate) fn unauthorized() -> Self {
         let message = "Unauthorized: send a valid API key in the x-api-key header";
         Self::error(StatusCode::UNAUTHORIZED, Outcome::Unauthorized, message)
     }
 
+    /// 500: no good keyring has been read for too long.
+    pub(crate) fn keyring_stale() -> Self {
+        let error = "the keyring could not be read again within its time of grace".into();
+        let hint = "see the keyring_refresh_failed lines before this one, and docs/keys.md";
+        Self::failed("API keys cannot be checked at the moment", Cause { kind: "keyring_stale", error, hint })
+    }
+
     /// S3 did not hand out the job's status file: 404, 429 or 500.
-    pub(crate) fn not_read(job_id: &JobId, failure: Failure) -> Self {
+    pub(crate) fn not_read(request: &Request, job_id: &JobId, failure: Failure) -> Self {
         let message = failure.kind.row().caller;
-        match failure.kind {
-            FailureKind::NoSuchKey => {
+        match (failure.kind, failure.announced) {
+            // Only the gateway's limit is in the way.
+            (FailureKind::TooLarge, Some(size)) if size <= MAX_STATUS_FILE => {
+                DoesNotFit::uncompressed(size, request.max_payload, request.gzip).into()
+            }
+            (FailureKind::NoSuchKey, _) => {
                 let body = json!({ "error": message, "job_id": job_id.to_string() }).to_string();
                 Self::new(StatusCode::NOT_FOUND, Outcome::NotFound, Body::Text(body))
             }
-            FailureKind::SlowDown => {
+            (FailureKind::SlowDown, _) => {
                 let message = format!("{message}: try again in {THROTTLED_RETRY_AFTER_SECONDS} seconds");
                 let reply = Self::error(StatusCode::TOO_MANY_REQUESTS, Outcome::Throttled, &message)
-                    .with(RETRY_AFTER, Some(THROTTLED_RETRY_AFTER_SECONDS.into()));
+                    .with(header::RETRY_AFTER, Some(THROTTLED_RETRY_AFTER_SECONDS.into()));
                 Self { cause: Some(failure.into()), ..reply }
             }
             _ => Self::failed(message, failure.into()),
         }
     }
 
-    /// 500: the request's time is used up. `read` is what reading the status file has taken of it. The log names what
-    /// took most of it: S3, or this environment.
-    pub(crate) fn timed_out(budget: Duration, read: &mut ReadStats) -> Self {
-        #[derive(Debug, thiserror::Error)]
-        #[error(
-            "not answered within {budget:.1} s: {s3:.1} s for S3, {waited:.1} s waiting for a permit, {rest:.1} s for the rest"
-        )]
-        struct TimedOut {
-            budget: f64,
-            s3: f64,
-            waited: f64,
-            rest: f64,
-            #[source]
-            last: Option<Failure>,
-        }
+    /// 500: the request's time is used up. The log says where the time went, and the hint names what took most of it:
+    /// S3, or this environment.
+    pub(crate) fn timed_out(budget: Duration, read: &ReadStats) -> Self {
         let [budget, s3, waited] = [budget, read.time, read.waited].map(|time| time.as_secs_f64());
         let rest = (budget - s3 - waited).max(0.0);
+        let mut error = format!(
+            "not answered within {budget:.1} s: {s3:.1} s for S3, {waited:.1} s waiting for a permit, {rest:.1} s for the rest"
+        );
+        if let Some(failure) = &read.last_failure {
+            error = error + ": " + &chain(failure);
+        }
         let (kind, hint) = if s3 >= waited + rest {
             ("timed_out", "S3 was slow, or the function's own time was nearly used up: compare s3_time with run_time")
         } else {
-            (
-                "busy",
-                "large status files took this environment's memory or CPU: raise its memory, send it fewer polls at once, or keep results elsewhere and link to them",
-            )
+            let hint = "large status files took this environment's memory or CPU: raise its memory, send it fewer polls at once, or keep results elsewhere and link to them";
+            ("busy", hint)
         };
-        let error = TimedOut { budget, s3, waited, rest, last: read.last_failure.take() };
         Self::failed("the request timed out", Cause { kind, error: error.into(), hint })
     }
 
@@ -194,9 +190,9 @@ impl Reply {
     fn new(status: StatusCode, outcome: Outcome, body: Body) -> Self {
         let has_body = status != StatusCode::NOT_MODIFIED;
         Self { status, headers: HeaderMap::new(), body, outcome, cause: None, permit: None }
-            .with(CONTENT_TYPE, fixed("application/json", has_body))
-            .with(CACHE_CONTROL, fixed("no-store", true))
-            .with(X_CONTENT_TYPE_OPTIONS, fixed("nosniff", has_body))
+            .with(header::CONTENT_TYPE, fixed("application/json", has_body))
+            .with(header::CACHE_CONTROL, fixed("no-store", true))
+            .with(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff", has_body))
     }
 
     fn with(mut self, name: HeaderName, value: Option<HeaderValue>) -> Self {
@@ -209,7 +205,7 @@ impl Reply {
     /// Adds what depends on the request.
     pub(crate) fn answering(self, request: &Request, request_id: &str) -> Self {
         // A caller may keep the answer to a GET, but has to ask whether it is still good.
-        self.with(CACHE_CONTROL, fixed("private, no-cache", request.is_get()))
+        self.with(header::CACHE_CONTROL, fixed("private, no-cache", request.is_get()))
             .with(X_REQUEST_ID, HeaderValue::from_str(request_id).ok())
     }
 }
@@ -218,23 +214,13 @@ fn fixed(value: &'static str, applies: bool) -> Option<HeaderValue> {
     applies.then(|| HeaderValue::from_static(value))
 }
 
-/// 413 or 400, in the payload's own words.
+/// 413 or 400.
 impl From<BadPayload> for Reply {
-    fn from(error: BadPayload) -> Self {
-        let (status, outcome) = match error {
-            BadPayload::TooLarge | BadPayload::QueryTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Outcome::TooLarge),
-            _ => (StatusCode::BAD_REQUEST, Outcome::BadRequest),
-        };
-        Self::error(status, outcome, &error.to_string())
-    }
-}
-
-/// 500.
-impl From<Stale> for Reply {
-    fn from(stale: Stale) -> Self {
-        let hint = "see the keyring_refresh_failed lines before this one, and docs/keys.md";
-        let cause = Cause { kind: "keyring_stale", error: stale.into(), hint };
-        Self::failed("API keys cannot be checked at the moment", cause)
+    fn from(bad: BadPayload) -> Self {
+        match bad {
+            BadPayload::TooLarge(message) => Self::error(StatusCode::PAYLOAD_TOO_LARGE, Outcome::TooLarge, &message),
+            BadPayload::Invalid(message) => Self::error(StatusCode::BAD_REQUEST, Outcome::BadRequest, &message),
+        }
     }
 }
 
@@ -273,7 +259,7 @@ fn date(time: SystemTime) -> Option<HeaderValue> {
     DateTime::from(time).fmt(DateTimeFormat::HttpDate).ok()?.try_into().ok()
 }
 
-/// From [`SPREAD_FROM_SECONDS`] on, any number up to a tenth away, so that callers who came together do not come back
+/// From [`SPREAD_FROM_SECONDS`] on, a random number up to a tenth away: callers who came together do not come back
 /// together.
 fn spread(seconds: u64) -> u64 {
     if seconds < SPREAD_FROM_SECONDS {

@@ -1,8 +1,8 @@
 //! What a caller asks: the HTTP [`Request`], whichever gateway it came through, and the [`Payload`] in it, a JSON
-//! body or a query string with the same fields.
+//! body or a query string with the same fields. Other fields are allowed and ignored.
 //!
-//! Other fields are allowed and ignored. Each way in which a payload can be invalid has its own message. It says what
-//! is wrong and what is expected, and never repeats what was sent.
+//! Each way in which a payload can be invalid has its own message. It says what is wrong and what is expected, and
+//! never repeats what was sent.
 
 use std::{borrow::Cow, fmt, time::SystemTime};
 
@@ -78,126 +78,113 @@ impl fmt::Display for JobId {
 
 /// What is asked for: `{"job_id":"<uuid>","id":"<the caller's own reference>"}`.
 pub(crate) struct Payload {
-    /// The job asked about.
     pub(crate) job_id: JobId,
     /// The caller's own reference, repeated in the envelope: JSON, a string, a number or null.
     pub(crate) id: String,
 }
 
-/// Why a body or a query string is invalid, in the caller's words.
-#[derive(Debug, thiserror::Error)]
+/// Why a payload is invalid, in the caller's words.
 pub(crate) enum BadPayload {
-    #[error("The request body is too large: at most {MAX_REQUEST_BODY} bytes are accepted")]
-    TooLarge,
-    #[error("The query string is too large: at most {MAX_QUERY} bytes are accepted")]
-    QueryTooLarge,
-    #[error("The event's body is not a string: put the JSON into a string, as gateways do")]
-    NotAString,
-    #[error("The request body is empty: send a JSON object such as {{\"job_id\":\"<uuid>\"}}")]
-    Empty,
-    #[error("The request body is not UTF-8: send JSON in UTF-8")]
-    NotUtf8,
-    #[error(
-        "The request body is not valid JSON (line {}, column {}): send an object such as {{\"job_id\":\"<uuid>\"}}",
-        .0.line(), .0.column()
-    )]
-    NotJson(serde_json::Error),
-    #[error("The request body is empty: GET takes job_id from the query string, POST from a JSON body")]
-    EmptyWithQuery,
-    #[error("The request body is not a JSON object: send one such as {{\"job_id\":\"<uuid>\"}}")]
-    NotAnObject,
-    #[error("The request body is a string that contains JSON: send the object itself, not encoded twice")]
-    EncodedTwice,
-    #[error(
-        "The request body has trailing data after the JSON object (line {}, column {}): send one object alone",
-        .0.line(), .0.column()
-    )]
-    TrailingData(serde_json::Error),
-    #[error("job_id is missing: send the UUID of a job")]
-    NoJobId,
-    #[error("job_id is given more than once: send it once")]
-    JobIdRepeated,
-    #[error("job_id is not a string: send the UUID of a job as a string")]
-    JobIdNotScalar,
-    #[error("job_id is not UTF-8: send the UUID of a job")]
-    JobIdNotUtf8,
-    #[error("job_id is not a UUID: send it in the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")]
-    JobIdNotAUuid,
-    #[error("id is given more than once: send it once or not at all")]
-    IdRepeated,
-    #[error("id is not a string or a number: send one of these, null, or nothing")]
-    IdNotScalar,
-    #[error("id is not UTF-8: send percent-encoded UTF-8 or nothing")]
-    IdNotUtf8,
+    TooLarge(String),
+    Invalid(Cow<'static, str>),
 }
+
+impl From<&'static str> for BadPayload {
+    fn from(message: &'static str) -> Self {
+        Self::Invalid(message.into())
+    }
+}
+
+const NO_JOB_ID: &str = "job_id is missing: send the UUID of a job";
+const NOT_A_UUID: &str = "job_id is not a UUID: send it in the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+const JOB_ID_REPEATED: &str = "job_id is given more than once: send it once";
+const ID_REPEATED: &str = "id is given more than once: send it once or not at all";
 
 impl Payload {
     /// Reads what a request asks: a GET's query string, a POST's body.
     pub(crate) fn parse(request: &Request) -> Result<Self, BadPayload> {
         if request.is_get() {
-            Self::from_query(&request.query)
-        } else {
-            let body = request.body.as_deref().ok_or(BadPayload::NotAString)?;
-            match Self::from_body(body) {
-                Err(BadPayload::Empty) if Self::from_query(&request.query).is_ok() => Err(BadPayload::EmptyWithQuery),
-                payload => payload,
-            }
+            return Self::from_query(&request.query);
         }
+        let body = request.body.as_deref();
+        let body = body.ok_or("The event's body is not a string: put the JSON into a string, as gateways do")?;
+        if body.is_empty() && Self::from_query(&request.query).is_ok() {
+            return Err(
+                "The request body is empty: GET takes job_id from the query string, POST from a JSON body".into()
+            );
+        }
+        Self::from_body(body)
     }
 
     /// Reads a request body of at most [`MAX_REQUEST_BODY`] bytes: a JSON object with a `job_id`.
     fn from_body(body: &[u8]) -> Result<Self, BadPayload> {
         if body.len() > MAX_REQUEST_BODY {
-            return Err(BadPayload::TooLarge);
+            let message = format!("The request body is too large: at most {MAX_REQUEST_BODY} bytes are accepted");
+            return Err(BadPayload::TooLarge(message));
         }
         if body.is_empty() {
-            return Err(BadPayload::Empty);
+            return Err(r#"The request body is empty: send a JSON object such as {"job_id":"<uuid>"}"#.into());
         }
-        let text = std::str::from_utf8(body).map_err(|_| BadPayload::NotUtf8)?;
+        let text = std::str::from_utf8(body).map_err(|_| "The request body is not UTF-8: send JSON in UTF-8")?;
         let mut json = serde_json::Deserializer::from_str(text);
-        let Fields(fields) = Fields::deserialize(&mut json)
-            .map_err(|error| if error.is_data() { not_an_object(text) } else { BadPayload::NotJson(error) })?;
-        json.end().map_err(BadPayload::TrailingData)?;
+        let Fields(fields) = Fields::deserialize(&mut json).map_err(|error| {
+            if is_encoded_twice(text) {
+                "The request body is a string that contains JSON: send the object itself, not encoded twice".into()
+            } else if error.is_data() {
+                r#"The request body is not a JSON object: send one such as {"job_id":"<uuid>"}"#.into()
+            } else {
+                at(&error, "is not valid JSON", r#"send an object such as {"job_id":"<uuid>"}"#)
+            }
+        })?;
+        json.end().map_err(|error| at(&error, "has trailing data after the JSON object", "send one object alone"))?;
 
-        let job_id = once(&fields, "job_id", BadPayload::JobIdRepeated)?.ok_or(BadPayload::NoJobId)?;
-        let job_id = string(job_id).ok_or(BadPayload::JobIdNotScalar)?;
-        let job_id = JobId::parse(&job_id).ok_or(BadPayload::JobIdNotAUuid)?;
-        let id = once(&fields, "id", BadPayload::IdRepeated)?.map_or("null", RawValue::get);
-        let is_scalar =
-            id == "null" || id.starts_with(|first: char| first == '"' || first == '-' || first.is_ascii_digit());
-        if is_scalar { Ok(Self { job_id, id: id.to_owned() }) } else { Err(BadPayload::IdNotScalar) }
+        let job_id = once(&fields, "job_id", JOB_ID_REPEATED)?.ok_or(NO_JOB_ID)?;
+        let job_id = string(job_id).ok_or("job_id is not a string: send the UUID of a job as a string")?;
+        let job_id = JobId::parse(&job_id).ok_or(NOT_A_UUID)?;
+        let id = once(&fields, "id", ID_REPEATED)?.map_or("null", RawValue::get);
+        if id.starts_with(['[', '{', 't', 'f']) {
+            return Err("id is not a string or a number: send one of these, null, or nothing".into());
+        }
+        Ok(Self { job_id, id: id.to_owned() })
     }
 
     /// Reads a query string of at most [`MAX_QUERY`] bytes: `job_id=<uuid>&id=<reference>`, as forms encode it.
     fn from_query(query: &str) -> Result<Self, BadPayload> {
         if query.len() > MAX_QUERY {
-            return Err(BadPayload::QueryTooLarge);
+            let message = format!("The query string is too large: at most {MAX_QUERY} bytes are accepted");
+            return Err(BadPayload::TooLarge(message));
         }
         let parameters = query.split('&').map(|parameter| parameter.split_once('=').unwrap_or((parameter, "")));
         let fields: Vec<_> =
             parameters.map(|(name, value)| (percent_decode_str(name).decode_utf8_lossy(), value)).collect();
 
-        let job_id = once(&fields, "job_id", BadPayload::JobIdRepeated)?.ok_or(BadPayload::NoJobId)?;
-        let job_id = decoded(job_id).ok_or(BadPayload::JobIdNotUtf8)?;
-        let job_id = JobId::parse(&job_id).ok_or(BadPayload::JobIdNotAUuid)?;
-        let id = once(&fields, "id", BadPayload::IdRepeated)?;
-        let id = id.map(|value| decoded(value).ok_or(BadPayload::IdNotUtf8)).transpose()?;
+        let job_id = once(&fields, "job_id", JOB_ID_REPEATED)?.ok_or(NO_JOB_ID)?;
+        let job_id = decoded(job_id).ok_or("job_id is not UTF-8: send the UUID of a job")?;
+        let job_id = JobId::parse(&job_id).ok_or(NOT_A_UUID)?;
+        let id = once(&fields, "id", ID_REPEATED)?;
+        let id = id
+            .map(|value| decoded(value).ok_or("id is not UTF-8: send percent-encoded UTF-8 or nothing"))
+            .transpose()?;
         Ok(Self { job_id, id: json!(id).to_string() })
     }
 }
 
-/// Some tools encode a body twice.
-fn not_an_object(text: &str) -> BadPayload {
-    let inner: Option<String> = serde_json::from_str(text).ok();
-    let is_json = inner.is_some_and(|inner| serde_json::from_str::<Fields<'_>>(&inner).is_ok());
-    if is_json { BadPayload::EncodedTwice } else { BadPayload::NotAnObject }
+/// What is wrong with the JSON of a body, and where.
+fn at(error: &serde_json::Error, what: &str, expected: &str) -> BadPayload {
+    let (line, column) = (error.line(), error.column());
+    BadPayload::Invalid(format!("The request body {what} (line {line}, column {column}): {expected}").into())
+}
+
+/// Whether the text is a string with an object in it: some tools encode a body twice.
+fn is_encoded_twice(text: &str) -> bool {
+    serde_json::from_str::<String>(text).is_ok_and(|inner| serde_json::from_str::<Fields<'_>>(&inner).is_ok())
 }
 
 /// The value of a field, if there is one; `repeated` if there are several.
-fn once<V: Copy>(fields: &[(Cow<'_, str>, V)], name: &str, repeated: BadPayload) -> Result<Option<V>, BadPayload> {
+fn once<V: Copy>(fields: &[(Cow<'_, str>, V)], name: &str, repeated: &'static str) -> Result<Option<V>, BadPayload> {
     let mut values = fields.iter().filter(|field| field.0 == name).map(|field| field.1);
     let value = values.next();
-    if values.next().is_some() { Err(repeated) } else { Ok(value) }
+    if values.next().is_some() { Err(repeated.into()) } else { Ok(value) }
 }
 
 /// A parameter's value, if it is UTF-8.

@@ -1,9 +1,9 @@
 //! Lambda's side: an invocation in, an answer out, and what ends the process.
 //!
-//! `lambda_runtime` talks to Lambda's Runtime API, one invocation at a time or many. What it cannot go on from ends
-//! this process, and Lambda replaces the environment. It says so by an error with one invocation at a time. With
-//! many, a worker that it gives up is seen by a [`Guard`], and a Runtime API that is gone by the warnings that it
-//! only logs ([`log::init`](crate::log::init) hands them over).
+//! `lambda_runtime` talks to Lambda's Runtime API, one invocation at a time or many. If it cannot go on, this process
+//! ends, and Lambda replaces the environment. With one invocation at a time it returns an error. With many, a [`Guard`]
+//! sees a worker that is lost, and [`log::init`](crate::log::init) a Runtime API that is gone, because that is only
+//! logged.
 
 use std::sync::Arc;
 
@@ -29,8 +29,8 @@ pub async fn serve(endpoint: Endpoint, failed: Sender<String>, mut failures: Rec
         let (endpoint, _guard) = (Arc::clone(&endpoint), &guard);
         async move { Ok::<_, Diagnostic>(answer(&endpoint, event).await) }
     });
-    // A task of its own: if the main future is woken, tokio asks the driver for events each time, three times a
-    // request and for each piece of a large file.
+    // A task of its own: each time the main future is woken, tokio asks the driver for events, three times a request
+    // and for each piece of a large file.
     let serving = tokio::spawn(async { Runtime::new(service).run_concurrent().await });
     tokio::select! {
         biased;
@@ -63,7 +63,7 @@ fn root_of(header: &str) -> Option<&str> {
     header.split(';').find_map(|field| field.trim().strip_prefix("Root="))
 }
 
-/// Each worker of the runtime has one. A worker that is given up drops it.
+/// Each worker of the runtime has one. A worker that is lost drops it.
 #[derive(Clone)]
 struct Guard(Sender<String>);
 

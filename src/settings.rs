@@ -1,26 +1,25 @@
 //! The environment, read once at start-up.
 //!
-//! All variables that are missing or malformed are reported at once, by name and never with their values, so that an
-//! operator mends all of them with one deploy. An empty variable counts as unset: templates pass empty strings for
-//! what is left out.
+//! All variables that are missing or malformed are reported at once, by name and never with their values: one deploy
+//! mends them all. An empty variable counts as unset, because templates pass empty strings for what is left out.
 
 #[rustfmt::skip] // a row a line
 pub(crate) mod variables;
 
-use std::{fmt, num::NonZero, time::Duration};
+use std::{fmt::Display, num::NonZero, str::FromStr, time::Duration};
 
 use tracing::{level_filters::LevelFilter, warn};
 
-use crate::settings::variables::{
-    API_KEYS, CHECKSUMS, CONCURRENCY, DUAL_STACK, ENDPOINT, FIPS, INITIALIZATION, JOBS_BUCKET, JOBS_PREFIX, LOG_LEVEL,
-    MEMORY, REGION, STALLED_AFTER, TRUST_STORE, Variable,
-};
 use crate::{
     keyring::{Keyring, live::Source},
     limits::DEFAULT_MEMORY,
     s3::{
         bucket::{Addressing, Bucket},
         trust_store::TrustStore,
+    },
+    settings::variables::{
+        API_KEYS, CHECKSUMS, CONCURRENCY, DUAL_STACK, ENDPOINT, FIPS, INITIALIZATION, JOBS_BUCKET, JOBS_PREFIX,
+        LOG_LEVEL, MEMORY, REGION, STALLED_AFTER, TRUST_STORE, Variable,
     },
 };
 
@@ -30,29 +29,24 @@ pub struct Settings {
     pub jobs_bucket: Bucket,
     /// What every status file's key begins with; may be empty.
     pub jobs_prefix: String,
-    /// The age from which an unfinished job's status file counts as stalled, if its worker says nothing about that.
+    /// The age from which an unfinished job is stalled, if its worker says nothing about that.
     pub stalled_after: Option<Duration>,
     /// Where the keyring is.
     pub(crate) api_keys: Source,
-    /// Who may vouch for S3's certificate.
+    /// The root certificates that S3's own must lead to.
     pub trust_store: TrustStore,
     /// Invocations that Lambda sends to this environment at a time.
     pub concurrency: NonZero<usize>,
     /// The environment's memory, in MB.
     pub memory: NonZero<u32>,
-    /// What is logged of this program's own events.
+    /// What this program logs.
     pub log: LevelFilter,
 }
 
 /// Everything that is wrong with the environment, each fault with its variable's name.
 #[derive(Debug, thiserror::Error)]
+#[error("cannot start: {}", .0.join("; "))]
 pub struct InvalidSettings(Vec<String>);
-
-impl fmt::Display for InvalidSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot start: {}", self.0.join("; "))
-    }
-}
 
 impl Settings {
     /// Reads the process's environment.
@@ -83,9 +77,11 @@ impl Settings {
             stalled_after: reader.optional(&STALLED_AFTER, parse_stalled_after).filter(|after| !after.is_zero()),
             api_keys: reader
                 .required(&API_KEYS, "a keyring document or s3://bucket/key", |value| parse_api_keys(value, bucket)),
-            trust_store: reader.optional(&TRUST_STORE, parse_trust_store).unwrap_or_default(),
-            concurrency: reader.optional(&CONCURRENCY, parse_concurrency).unwrap_or(NonZero::<usize>::MIN),
-            memory: reader.optional(&MEMORY, parse_memory).unwrap_or(DEFAULT_MEMORY),
+            trust_store: reader.optional(&TRUST_STORE, TrustStore::from_file).unwrap_or_default(),
+            concurrency: reader
+                .optional(&CONCURRENCY, |value| positive(value, "invocations"))
+                .unwrap_or(NonZero::<usize>::MIN),
+            memory: reader.optional(&MEMORY, |value| positive(value, "MB")).unwrap_or(DEFAULT_MEMORY),
             log: reader.optional(&LOG_LEVEL, parse_log_level).unwrap_or(LevelFilter::INFO),
         };
         let _ = reader.optional(&INITIALIZATION, refuse_snap_start);
@@ -113,11 +109,11 @@ struct Reader<F> {
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     /// The variable, parsed. If it is unset or malformed, that is a fault, and the value a placeholder.
-    fn required<T: Default>(
+    fn required<T: Default, E: Display>(
         &mut self,
         variable: &Variable,
         what: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
+        parse: impl Fn(&str) -> Result<T, E>,
     ) -> T {
         let known = self.faults.len();
         self.optional(variable, parse).unwrap_or_else(|| {
@@ -128,7 +124,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         })
     }
 
-    fn optional<T>(&mut self, variable: &Variable, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    /// The variable, parsed; `None` if it is unset or malformed.
+    fn optional<T, E: Display>(&mut self, variable: &Variable, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
         let (name, value) = variable.names.iter().find_map(|name| {
             let value = (self.value_of)(name)?;
             (!value.is_empty()).then_some((name, value))
@@ -137,92 +134,78 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     }
 }
 
-fn parse_bucket(name: &str, region: &str, addressing: &Addressing) -> Result<Bucket, String> {
+fn parse_bucket(name: &str, region: &str, addressing: &Addressing) -> Result<Bucket, &'static str> {
     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:/".contains(&byte)) {
-        return Err("is not a bucket's name".into());
+        return Err("is not a bucket's name");
     }
     if region.is_empty() {
         return Ok(Bucket::default()); // that is a fault of its own
     }
     Bucket::resolve(name, region, addressing)
-        .ok_or_else(|| "is not a bucket or access point that can be read (no multi-region access point)".into())
+        .ok_or("is not a bucket or access point that can be read (no multi-region access point)")
 }
 
-fn parse_prefix(value: &str) -> Result<String, String> {
+fn parse_prefix(value: &str) -> Result<String, &'static str> {
     if value.starts_with('/') || value.contains("//") || value.chars().any(char::is_control) {
-        Err("is not a key prefix such as jobs/ (no slash in front, no double slash)".into())
-    } else {
-        Ok(value.into())
+        return Err("is not a key prefix such as jobs/ (no slash in front, no double slash)");
     }
+    Ok(value.into())
 }
 
-fn parse_stalled_after(value: &str) -> Result<Duration, String> {
+fn parse_stalled_after(value: &str) -> Result<Duration, &'static str> {
     let seconds = value.parse::<u32>().map_err(|_| "is not a number of seconds: expected whole seconds, or 0")?;
     Ok(Duration::from_secs(seconds.into()))
 }
 
-fn parse_api_keys(value: &str, bucket: impl Fn(&str) -> Result<Bucket, String>) -> Result<Source, String> {
-    match value.trim_start_matches('\u{feff}').strip_prefix("s3://") {
-        Some(location) => match location.split_once('/') {
-            Some((name, key)) if !key.is_empty() => Ok(Source::Object { bucket: bucket(name)?, key: key.into() }),
-            _ => Err("is not of the form s3://bucket/key".into()),
-        },
-        None => Keyring::parse(value.as_bytes()).map(Source::Inline).map_err(|faults| faults.to_string()),
+fn parse_api_keys(value: &str, bucket: impl Fn(&str) -> Result<Bucket, &'static str>) -> Result<Source, String> {
+    let Some(location) = value.trim_start_matches('\u{feff}').strip_prefix("s3://") else {
+        return Keyring::parse(value.as_bytes()).map(Source::Inline).map_err(|faults| faults.to_string());
+    };
+    match location.split_once('/') {
+        Some((name, key)) if !key.is_empty() => Ok(Source::Object { bucket: bucket(name)?, key: key.into() }),
+        _ => Err("is not of the form s3://bucket/key".into()),
     }
 }
 
-fn parse_region(value: &str) -> Result<String, String> {
+fn parse_region(value: &str) -> Result<String, &'static str> {
     let is_region = value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if is_region { Ok(value.into()) } else { Err("is not a region such as eu-central-1".into()) }
+    if is_region { Ok(value.into()) } else { Err("is not a region such as eu-central-1") }
 }
 
-fn parse_endpoint(value: &str) -> Result<String, String> {
+fn parse_endpoint(value: &str) -> Result<String, &'static str> {
     let url: Option<http::Uri> = value.parse().ok();
-    let Some(url) = url.filter(|url| matches!(url.scheme_str(), Some("http" | "https"))) else {
-        return Err("is not a URL such as http://localhost:9001".into());
-    };
+    let url = url.filter(|url| matches!(url.scheme_str(), Some("http" | "https")));
+    let url = url.ok_or("is not a URL such as http://localhost:9001")?;
     if url.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-        return Err("has a user name or a password: credentials have variables of their own".into());
+        return Err("has a user name or a password: credentials have variables of their own");
     }
     // The SDK's rules put the bucket's name right behind it.
     Ok(format!("{}/", value.trim_end_matches('/')))
 }
 
-fn parse_bool(value: &str) -> Result<bool, String> {
-    value.to_ascii_lowercase().parse().map_err(|_| "is neither true nor false".into())
+fn parse_bool(value: &str) -> Result<bool, &'static str> {
+    value.to_ascii_lowercase().parse().map_err(|_| "is neither true nor false")
 }
 
-fn parse_no_checksums(value: &str) -> Result<bool, String> {
+fn parse_no_checksums(value: &str) -> Result<bool, &'static str> {
     match value.to_ascii_lowercase().as_str() {
         "when_required" => Ok(true),
         "when_supported" => Ok(false),
-        _ => Err("is neither when_required nor when_supported".into()),
+        _ => Err("is neither when_required nor when_supported"),
     }
 }
 
-fn parse_trust_store(path: &str) -> Result<TrustStore, String> {
-    TrustStore::from_file(path).map_err(|error| error.to_string())
-}
-
-fn parse_concurrency(value: &str) -> Result<NonZero<usize>, String> {
-    value.parse().map_err(|_| "is not a number of invocations: expected 1 or more".into())
-}
-
-fn parse_memory(value: &str) -> Result<NonZero<u32>, String> {
-    value.parse().map_err(|_| "is not a number of MB: expected 1 or more".into())
+fn positive<T: FromStr>(value: &str, unit: &str) -> Result<T, String> {
+    value.parse().map_err(|_| format!("is not a number of {unit}: expected 1 or more"))
 }
 
 /// A snapshot would give every environment the same `queue_id`, and `SnapStart` hands credentials over in a way that
 /// this function does not read.
-fn refuse_snap_start(value: &str) -> Result<(), String> {
-    if value == "snap-start" { Err("is snap-start: SnapStart is not supported, switch it off".into()) } else { Ok(()) }
+fn refuse_snap_start(value: &str) -> Result<(), &'static str> {
+    if value == "snap-start" { Err("is snap-start: SnapStart is not supported, switch it off") } else { Ok(()) }
 }
 
-fn parse_log_level(value: &str) -> Result<LevelFilter, String> {
-    match value {
-        "FATAL" => Ok(LevelFilter::ERROR), // one of Lambda's levels, not of Rust's
-        value => {
-            value.parse().map_err(|_| "is not a log level: expected TRACE, DEBUG, INFO, WARN, ERROR or OFF".into())
-        }
-    }
+fn parse_log_level(value: &str) -> Result<LevelFilter, &'static str> {
+    let level = if value == "FATAL" { "ERROR" } else { value }; // one of Lambda's levels, not of Rust's
+    level.parse().map_err(|_| "is not a log level: expected TRACE, DEBUG, INFO, WARN, ERROR or OFF")
 }

@@ -1,45 +1,49 @@
 //! A status file: what a worker wrote about its job, passed on byte for byte.
 //!
 //! It is only *checked*: it must be one well-formed JSON object in UTF-8. What it says at the top about its progress
-//! is noted on the way. Nothing is rebuilt, so numbers keep their digits, members their order and duplicates, escapes
-//! their spelling. The check skips values without building them and without recursion, so neither size nor depth of
-//! nesting can hurt. Only where a file is not JSON, numbers of Python's that JSON has not are replaced by `null`.
+//! is noted on the way. Nothing is rebuilt, so numbers keep their digits, fields their order and duplicates, escapes
+//! their spelling. The check skips values without building them and without recursion, so neither size nor depth can
+//! hurt.
 
 mod foreign;
 mod repair;
 
-use std::{fmt, ops::RangeInclusive, time::Duration};
+use std::{borrow::Cow, ops::RangeInclusive, time::Duration};
 
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::Deserializer;
 use serde_json::value::RawValue;
 
-use crate::limits::{
-    MAX_SAID_SECONDS, RETRY_AFTER_SECONDS, SAID_RETRY_AFTER_SECONDS, STALLED_HEARTBEATS, STALLED_RETRY_AFTER_SECONDS,
+use crate::{
+    json::{Each, string},
+    limits::{
+        MAX_SAID_SECONDS, RETRY_AFTER_SECONDS, SAID_RETRY_AFTER_SECONDS, STALLED_HEARTBEATS,
+        STALLED_RETRY_AFTER_SECONDS,
+    },
+    status_file::repair::repair,
 };
-use crate::{json::string, status_file::repair::repair};
 
 /// A checked status file.
 pub struct StatusFile {
     /// The file's text: one JSON object. White space is kept. A byte order mark in front is left out, because it is
-    /// not part of a JSON text (RFC 8259, section 8.1).
+    /// no part of a JSON text (RFC 8259, section 8.1).
     pub text: String,
     /// What it says about its progress.
     pub progress: Progress,
-    /// How many numbers that JSON has not, such as `NaN`, were replaced by `null`.
+    /// How many numbers that JSON does not have, such as `NaN`, were replaced by `null`.
     pub repaired: usize,
 }
 
-/// What a worker says about its job's progress, at the top of the status file. Of a member that is there more than
-/// once, the last one counts, as for most JSON readers.
+/// What a worker says about its job's progress, at the top of the status file. If a field is given more than once, the
+/// last one wins, as for most JSON readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// What `job_status` says.
     pub state: State,
-    /// What `retry_after_seconds` says: nothing new comes before that, counted from this write.
+    /// What `retry_after_seconds` says: nothing new comes so soon after this write.
     pub retry_after: Option<Duration>,
-    /// What `heartbeat_seconds` says: while unfinished, the file is written at least this often.
+    /// What `heartbeat_seconds` says: as long as the job is unfinished, the file is written at least this often.
     pub heartbeat: Option<Duration>,
-    /// How many of the latter two are there but are no number of seconds from 0 to a day.
+    /// How many of the latter two are given, but not as a number of seconds from 0 to a day.
     pub invalid_hints: u8,
 }
 
@@ -56,20 +60,20 @@ pub enum State {
     Done,
     /// Given up.
     Failed,
-    /// Anything else, or nothing. It is passed on like the others, and is no reason to poll again.
+    /// Anything else, or nothing. It is passed on like the others, but is no reason to poll again.
     Other,
 }
 
 /// Why a file can't be passed on.
 #[derive(Debug, thiserror::Error)]
 pub enum Malformed {
-    /// It has no bytes, or nothing but white space.
+    /// Nothing but white space.
     #[error("it is empty")]
     Empty,
-    /// Some bytes are not UTF-8. What they look like is said as a hint.
+    /// Some bytes are not UTF-8. The hint says what they look like.
     #[error("it is not UTF-8")]
     NotUtf8(#[source] std::str::Utf8Error, Option<&'static str>),
-    /// It is cut off, malformed, another kind of value, or followed by more. What it looks like is said as a hint.
+    /// It is cut off, malformed, or another kind of value, or more follows. The hint says what it looks like.
     #[error("it is not one JSON object")]
     NotAnObject(#[source] serde_json::Error, Option<&'static str>),
 }
@@ -88,7 +92,7 @@ impl StatusFile {
         if text.trim_ascii().is_empty() {
             return Err(Malformed::Empty);
         }
-        match progress(&text) {
+        match Progress::parse(&text) {
             Ok(progress) => Ok(Self { text, progress, repaired: 0 }),
             Err(error) => {
                 Self::repaired(&text).ok_or_else(|| Malformed::NotAnObject(error, foreign::hint(text.as_bytes())))
@@ -96,31 +100,51 @@ impl StatusFile {
         }
     }
 
-    /// The file with `null` for what Python writes and JSON has not; `None` if it is malformed in another way too.
+    /// The file with `null` for what Python writes and JSON does not have; `None` if that does not make it JSON.
     fn repaired(text: &str) -> Option<Self> {
         let (text, repaired) = repair(text);
-        let progress = progress(&text).ok().filter(|_| repaired > 0)?;
+        let progress = Progress::parse(&text).ok().filter(|_| repaired > 0)?;
         Some(Self { text, progress, repaired })
     }
 }
 
 impl Progress {
-    /// Whether nobody seems to work on an unfinished job any more: its status file is older than
-    /// [`STALLED_HEARTBEATS`] of its worker's heartbeats, or than `otherwise` if the worker says nothing about them.
+    fn parse(text: &str) -> Result<Self, serde_json::Error> {
+        let (mut state, mut retry_after, mut heartbeat) = (State::Other, None, None);
+        let note = |name: Cow<'_, str>, value: &RawValue| match &*name {
+            "job_status" => state = State::parse(value),
+            "retry_after_seconds" => retry_after = Some(seconds(value)),
+            // Nobody writes all the time, so 0 is no promise.
+            "heartbeat_seconds" => heartbeat = Some(seconds(value).filter(|heartbeat| !heartbeat.is_zero())),
+            _ => {}
+        };
+        let mut json = serde_json::Deserializer::from_str(text);
+        json.deserialize_map(Each(note)).and_then(|()| json.end())?;
+        let invalid_hints = u8::from(retry_after == Some(None)) + u8::from(heartbeat == Some(None));
+        let (retry_after, heartbeat) = (retry_after.flatten(), heartbeat.flatten());
+        Ok(Self { state, retry_after, heartbeat, invalid_hints })
+    }
+
+    /// Whether the job is stalled: it is unfinished, but its status file is older than [`STALLED_HEARTBEATS`] of its
+    /// worker's heartbeats, or than `otherwise` if the worker says nothing about them.
     #[must_use]
     pub fn is_stalled(&self, age: Duration, otherwise: Option<Duration>) -> bool {
         let patience = self.heartbeat.map(|heartbeat| heartbeat * STALLED_HEARTBEATS).or(otherwise);
         self.is_unfinished() && patience.is_some_and(|patience| age > patience)
     }
 
-    /// How long the caller should wait before the next poll, in whole seconds. If the worker says when there is
-    /// something new, that is what is left until then. Otherwise it is a tenth of the file's age: so a young job is
-    /// polled often and an old one rarely. `None` for a job that is not going to change.
+    /// How long the caller should wait before the next poll, in whole seconds: until the moment that the worker says,
+    /// or else a tenth of the file's age, so that a young job is polled often and an old one rarely. `None` for a job
+    /// that is not going to change.
     #[must_use]
     pub fn retry_after(&self, age: Duration, stalled: bool) -> Option<u64> {
         self.is_unfinished().then(|| match self.retry_after {
             _ if stalled => STALLED_RETRY_AFTER_SECONDS,
-            Some(said) => clamp(whole_seconds(said.saturating_sub(age)), SAID_RETRY_AFTER_SECONDS),
+            Some(said) => {
+                let left = said.saturating_sub(age);
+                // Rounded up: before that, there is nothing new.
+                clamp(left.as_secs() + u64::from(left.subsec_nanos() > 0), SAID_RETRY_AFTER_SECONDS)
+            }
             None => clamp(age.as_secs() / 10, RETRY_AFTER_SECONDS),
         })
     }
@@ -132,18 +156,6 @@ impl Progress {
 
 fn clamp(seconds: u64, bounds: RangeInclusive<u64>) -> u64 {
     seconds.clamp(*bounds.start(), *bounds.end())
-}
-
-/// Rounded up: before that, there is nothing new.
-fn whole_seconds(time: Duration) -> u64 {
-    time.as_secs() + u64::from(time.subsec_nanos() > 0)
-}
-
-fn progress(text: &str) -> Result<Progress, serde_json::Error> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let progress = json.deserialize_map(ProgressVisitor)?;
-    json.end()?;
-    Ok(progress)
 }
 
 impl State {
@@ -161,49 +173,16 @@ impl State {
         known.map_or(Self::Other, |(_, state)| *state)
     }
 
-    /// What `job_status` says for it; `other` if that is none of the known words.
+    /// The word in `job_status`; `other` if it is none of the known ones.
     #[must_use]
     pub fn word(self) -> &'static str {
         Self::WORDS.iter().find(|(_, state)| *state == self).map_or("other", |(word, _)| word)
     }
 }
 
-/// Seconds from a number that makes sense in them.
+/// A number of seconds from 0 to [`MAX_SAID_SECONDS`].
 fn seconds(value: &RawValue) -> Option<Duration> {
     let seconds =
         serde_json::from_str(value.get()).ok().filter(|seconds| (0.0..=MAX_SAID_SECONDS).contains(seconds))?;
     Duration::try_from_secs_f64(seconds).ok()
-}
-
-struct ProgressVisitor;
-
-impl<'de> Visitor<'de> for ProgressVisitor {
-    type Value = Progress;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Progress, A::Error> {
-        let (mut status, mut retry_after, mut heartbeat) = (None, None, None);
-        while let Some(name) = map.next_key::<&RawValue>()? {
-            match string(name).as_deref() {
-                Some("job_status") => status = Some(map.next_value()?),
-                Some("retry_after_seconds") => retry_after = Some(seconds(map.next_value()?)),
-                Some("heartbeat_seconds") => {
-                    // Nobody writes all the time, so 0 is no promise.
-                    heartbeat = Some(seconds(map.next_value()?).filter(|heartbeat| !heartbeat.is_zero()));
-                }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(Progress {
-            state: status.map_or(State::Other, State::parse),
-            retry_after: retry_after.flatten(),
-            heartbeat: heartbeat.flatten(),
-            invalid_hints: u8::from(retry_after == Some(None)) + u8::from(heartbeat == Some(None)),
-        })
-    }
 }

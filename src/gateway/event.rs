@@ -1,6 +1,5 @@
-//! The events of all gateways, read in one pass into one struct. `requestContext` tells their kinds apart.
-//!
-//! Only what the endpoint looks at is read. `null` is as good as absent.
+//! The events of all gateways, read in one pass into one struct. `requestContext` tells their kinds apart. `null` is as
+//! good as absent.
 
 use std::borrow::Cow;
 
@@ -16,8 +15,8 @@ use crate::{
     request::Request,
 };
 
-/// A REST API hands a query over decoded. These have a meaning in a query and were encoded if they had none. Nothing
-/// else needs to be encoded again, so the query gets no longer than it was.
+/// A REST API hands a query over decoded. These have a meaning in a query, so they were encoded if they had none. Nothing
+/// else needs to be encoded again: the query gets no longer than it was.
 const DELIMITERS: &AsciiSet = &AsciiSet::EMPTY.add(b'%').add(b'&').add(b'+').add(b'=');
 
 /// Reads an invocation's event. `None` if it is no HTTP request.
@@ -26,7 +25,6 @@ pub fn read(event: &str) -> Option<(Gateway, Request)> {
     serde_json::from_str::<Event>(event).ok()?.into_request()
 }
 
-/// An event, whichever gateway sent it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Event<'a> {
@@ -65,7 +63,6 @@ struct Http {
 }
 
 impl Event<'_> {
-    /// The request, and the gateway that sent it; `None` if the event is no HTTP request.
     fn into_request(self) -> Option<(Gateway, Request)> {
         let RequestContext { http, elb } = self.request_context.unwrap_or_default();
         let (gateway, method) = match (http, self.http_method) {
@@ -99,7 +96,7 @@ impl Event<'_> {
     }
 }
 
-/// The first of these maps that has anything, as a query string. `encode` makes of a name or a value what it was there.
+/// The first of these maps that is not empty, as a query string. `encode` restores a name or a value.
 fn query(maps: [Option<Fields<'_>>; 2], encode: fn(&str) -> Cow<'_, str>) -> String {
     let Fields(fields) = maps.into_iter().flatten().find(|map| !map.0.is_empty()).unwrap_or_default();
     let mut query = Vec::new();
@@ -109,7 +106,7 @@ fn query(maps: [Option<Fields<'_>>; 2], encode: fn(&str) -> Cow<'_, str>) -> Str
     query.join("&")
 }
 
-/// A header, from the first of these maps that has it. Several lines of a header mean one with commas.
+/// A header, from the first of these maps that has it. Several lines of a header are one with commas.
 fn header(maps: [&Option<Fields<'_>>; 2], name: &str) -> Option<String> {
     maps.into_iter().flatten().find_map(|Fields(fields)| {
         let (_, raw) = fields.iter().rfind(|(field, _)| field.eq_ignore_ascii_case(name))?;
@@ -117,7 +114,7 @@ fn header(maps: [&Option<Fields<'_>>; 2], name: &str) -> Option<String> {
     })
 }
 
-/// The value, or the values, of a name in the two kinds of maps.
+/// The values of a name. Some maps have one value for a name, others a list.
 fn values(raw: &RawValue) -> Vec<String> {
     if let Some(one) = string(raw) {
         return vec![one.into_owned()];
@@ -126,8 +123,8 @@ fn values(raw: &RawValue) -> Vec<String> {
     many.into_iter().flatten().collect()
 }
 
-/// The body of an event; `None` if it is no string. What claims to be base64 and is not is taken as it stands: it is
-/// no JSON either, so it gets a 400.
+/// The body of an event; `None` if it is no string. Invalid base64 is taken as it stands: it is no JSON either, so it
+/// gets a 400.
 fn decode(body: Option<&RawValue>, is_base64_encoded: Option<bool>) -> Option<Vec<u8>> {
     let Some(body) = body else { return Some(Vec::new()) };
     let body = string(body)?;

@@ -1,7 +1,7 @@
 //! The keyring document: read strictly, so that a typo can't make a key eternal or open other prefixes.
 //!
-//! All faults are reported at once, each with its entry. They never repeat a value, because the likeliest mistake of
-//! all is a key where its digest belongs. An unknown field's name is repeated only if it can't be a key either.
+//! All faults are reported at once, each with its entry. They never repeat a value, because the likeliest mistake is a
+//! key in the place of its digest. An unknown field's name is repeated only if it can't be a key either.
 
 use std::{borrow::Cow, collections::HashMap, fmt, time::SystemTime};
 
@@ -42,43 +42,35 @@ impl Keyring {
     /// # Errors
     /// Every fault, named with its entry, without any part of a key or digest.
     pub fn parse(json: &[u8]) -> Result<Self, InvalidKeyring> {
-        parse(json).map(|keys| Self { keys })
-    }
-}
+        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json); // a byte order mark
+        let document: Fields<'_> = serde_json::from_slice(json).map_err(|error| {
+            let what = if error.is_data() { "it is not a JSON object" } else { "it is not valid JSON" };
+            InvalidKeyring(vec![format!("{what} (line {}, column {})", error.line(), error.column())])
+        })?;
+        let mut faults = Vec::new();
+        let [entries] = named(document, ["keys"], "the document", &mut faults);
+        let entries = entries.map(|raw| serde_json::from_str::<Vec<&RawValue>>(raw.get()));
+        match &entries {
+            Some(Ok(_)) => {}
+            Some(Err(_)) => faults.push("keys is not an array".into()),
+            None => faults.push("keys is missing".into()),
+        }
+        let entries = entries.and_then(Result::ok).unwrap_or_default();
 
-fn parse(json: &[u8]) -> Result<HashMap<Digest, Key>, InvalidKeyring> {
-    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json); // a byte order mark
-    let document: Fields<'_> = serde_json::from_slice(json).map_err(|error| {
-        let what = if error.is_data() { "it is not a JSON object" } else { "it is not valid JSON" };
-        InvalidKeyring(vec![format!("{what} (line {}, column {})", error.line(), error.column())])
-    })?;
-    let mut faults = Vec::new();
-    let [entries] = named(document, ["keys"], "the document", &mut faults);
-    let entries = match entries.map(|raw| serde_json::from_str::<Vec<&RawValue>>(raw.get())) {
-        Some(Ok(entries)) => entries,
-        Some(Err(_)) => {
-            faults.push("keys is not an array".into());
-            Vec::new()
+        let mut keys = HashMap::<Digest, Key>::with_capacity(entries.len());
+        let mut names = HashMap::with_capacity(entries.len());
+        for (index, entry) in entries.iter().enumerate() {
+            let Some((name, digest, key)) = parse_entry(entry.get(), index, &mut faults) else { continue };
+            if let Some(first) = keys.get(&digest) {
+                faults.push(format!("keys[{index}] ({}) has the sha256 of {}", key.name, first.name));
+            }
+            if let Some(first) = names.insert(name, index) {
+                faults.push(format!("keys[{index}] has the name of keys[{first}]"));
+            }
+            keys.insert(digest, key);
         }
-        None => {
-            faults.push("keys is missing".into());
-            Vec::new()
-        }
-    };
-
-    let mut keys = HashMap::<Digest, Key>::with_capacity(entries.len());
-    let mut names = HashMap::with_capacity(entries.len());
-    for (index, entry) in entries.iter().enumerate() {
-        let Some((name, digest, key)) = parse_entry(entry.get(), index, &mut faults) else { continue };
-        if let Some(first) = keys.get(&digest) {
-            faults.push(format!("keys[{index}] ({}) has the sha256 of {}", key.name, first.name));
-        }
-        if let Some(first) = names.insert(name, index) {
-            faults.push(format!("keys[{index}] has the name of keys[{first}]"));
-        }
-        keys.insert(digest, key);
+        if faults.is_empty() { Ok(Self { keys }) } else { Err(InvalidKeyring(faults)) }
     }
-    if faults.is_empty() { Ok(keys) } else { Err(InvalidKeyring(faults)) }
 }
 
 fn parse_entry<'a>(json: &'a str, index: usize, faults: &mut Vec<String>) -> Option<(Cow<'a, str>, Digest, Key)> {

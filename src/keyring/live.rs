@@ -1,50 +1,45 @@
 //! The keyring in force: where it comes from, and when it is read again.
 //!
 //! An inline document never changes. An object in S3 is read at start-up. A request that finds it older than
-//! [`KEYRING_FRESH`] has it read again, with `If-None-Match`, and waits for that. So where S3 answers in time, a
-//! revoked key stops working, and a new one starts, within a minute in every environment.
+//! [`KEYRING_FRESH`] has it read again, with `If-None-Match`, and waits for that. So if S3 answers in time, a revoked
+//! key stops working, and a new one starts, within a minute in every environment.
 //!
-//! **A slow S3 does not slow polls.** The refresh is a task of its own, one at a time. Requests wait for it until
-//! [`KEYRING_PATIENCE`] after its start and no longer. Then they are judged by the last good keyring, which stays in
-//! force for [`KEYRING_GRACE`]. The task goes on while requests are answered. On classic Lambda nothing runs between
-//! invocations: there it goes on with the next one. Once the grace is over nobody gets in, and requests wait longer
-//! for what may let them in again.
+//! **A slow S3 does not slow polls.** The refresh is a task of its own, one at a time. It goes on while requests are
+//! answered; on classic Lambda, where nothing runs between invocations, with the next one. Requests wait for it until
+//! [`KEYRING_PATIENCE`] after its start. Then the last good keyring judges them, for [`KEYRING_GRACE`]. After that
+//! nobody gets in, and requests wait longer for what may let them in again.
 //!
-//! Ages are told by the wall clock: the monotonic one may stand still while Lambda has the environment frozen.
+//! Ages come from the wall clock: the monotonic one may stand still while Lambda has the environment frozen.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout_at},
-};
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
 use tracing::{error, info, warn};
 
-use crate::limits::{
-    ATTEMPT_TIMEOUT, KEYRING_ATTEMPT_TIMEOUT, KEYRING_FRESH, KEYRING_GRACE, KEYRING_PATIENCE, KEYRING_REPORT_INTERVAL,
-    KEYRING_RETRY, KEYRING_STALE_PATIENCE, MAX_KEYRING,
-};
-use crate::s3::{
-    S3,
-    bucket::Bucket,
-    failure::Failure,
-    object::{Fetched, Get, ReadStats},
-};
 use crate::{
     cause::chain,
     keyring::{Keyring, document::InvalidKeyring},
+    limits::{
+        ATTEMPT_TIMEOUT, KEYRING_ATTEMPT_TIMEOUT, KEYRING_FRESH, KEYRING_GRACE, KEYRING_PATIENCE,
+        KEYRING_REPORT_INTERVAL, KEYRING_RETRY, KEYRING_STALE_PATIENCE, MAX_KEYRING,
+    },
+    s3::{
+        S3,
+        bucket::Bucket,
+        failure::Failure,
+        object::{Fetched, Get, ReadStats},
+    },
 };
 
-/// Where the keyring is: in the setting itself, or in S3.
+/// Where the keyring is.
 pub(crate) enum Source {
     Inline(Keyring),
     Object { bucket: Bucket, key: String },
 }
 
-/// The keyring in force: for as long as the process lives, or until a newer one is read.
+/// The keyring in force.
 pub(crate) enum LiveKeyring {
     Inline(Arc<Keyring>),
     Object(Arc<ObjectKeyring>),
@@ -63,41 +58,24 @@ struct State {
     etag: Option<String>,
     /// When a request found out from S3 that this is the current document.
     confirmed: SystemTime,
-    /// The last refresh, under way or over.
-    refresh: Option<Refresh>,
+    /// When the last refresh started, the load at start-up included.
+    refresh_started: SystemTime,
+    /// Until when requests wait for it.
+    patience_ends: Instant,
+    /// The sender is dropped when it is over.
+    refresh: watch::Receiver<()>,
     /// When a failed refresh was last logged.
     reported: Option<SystemTime>,
-}
-
-struct Refresh {
-    /// When it started, by the wall clock and by the timers'.
-    started: SystemTime,
-    timer_started: Instant,
-    /// Its sender is dropped when the refresh is over.
-    over: watch::Receiver<()>,
-}
-
-impl Refresh {
-    fn is_over(&self) -> bool {
-        self.over.has_changed().is_err()
-    }
 }
 
 /// Why a keyring could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError {
-    /// S3 did not hand it out in time.
     #[error("the keyring cannot be read")]
     NotRead(#[from] Failure),
-    /// It was read and is not a keyring.
     #[error("the object that API_KEYS names {0}")]
     Malformed(#[from] InvalidKeyring),
 }
-
-/// No good keyring has been read for too long to trust the last one.
-#[derive(Debug, thiserror::Error)]
-#[error("the keyring could not be read again within its time of grace")]
-pub(crate) struct Stale;
 
 impl Default for Source {
     fn default() -> Self {
@@ -107,9 +85,6 @@ impl Default for Source {
 
 impl LiveKeyring {
     /// Loads the keyring for the first time.
-    ///
-    /// # Errors
-    /// It can't be read or is malformed, and there is none to fall back on.
     pub(crate) async fn load(source: Source, s3: &S3, now: SystemTime) -> Result<Self, LoadError> {
         let (keyring, live) = match source {
             Source::Inline(keyring) => {
@@ -117,45 +92,43 @@ impl LiveKeyring {
                 (Arc::clone(&keyring), Self::Inline(keyring))
             }
             Source::Object { bucket, key } => {
-                let get = get(&bucket, &key, None, ATTEMPT_TIMEOUT);
-                let object = s3.get(&get, &mut ReadStats::default()).await?.object()?;
-                let keyring = Arc::new(Keyring::parse(&object.bytes)?);
                 let state = State {
-                    keyring: Arc::clone(&keyring),
-                    etag: object.etag,
+                    keyring: Arc::default(),
+                    etag: None,
                     confirmed: now,
-                    refresh: None,
+                    refresh_started: now,
+                    patience_ends: Instant::now(),
+                    refresh: watch::channel(()).1,
                     reported: None,
                 };
                 let object = ObjectKeyring { s3: s3.clone(), bucket, key, state: Mutex::new(state) };
+                let keyring = object.read(ATTEMPT_TIMEOUT, now).await?.unwrap_or_default();
                 (keyring, Self::Object(Arc::new(object)))
             }
         };
-        info!(event = "keyring_loaded", key_count = keyring.len(), "keyring loaded");
+        info!(event = "keyring_loaded", key_count = keyring.keys.len(), "keyring loaded");
         warn_if_empty(&keyring);
         Ok(live)
     }
 
-    /// The keyring to judge a request by. If it is due, it is read again first.
-    pub(crate) async fn current(&self, now: SystemTime) -> Result<Arc<Keyring>, Stale> {
-        match self {
-            Self::Inline(keyring) => Ok(Arc::clone(keyring)),
-            Self::Object(object) => object.current(now).await,
+    /// The keyring to judge a request by. If it is due, it is read again first. `None` if no good one has been read for
+    /// too long to trust the last one.
+    pub(crate) async fn current(&self, now: SystemTime) -> Option<Arc<Keyring>> {
+        let object = match self {
+            Self::Inline(keyring) => return Some(Arc::clone(keyring)),
+            Self::Object(object) => object,
+        };
+        if let Some((mut refresh, until)) = object.refresh_if_due(now) {
+            let _ = timeout_at(until, refresh.changed()).await;
         }
+        let state = object.state();
+        (age(state.confirmed, now) < KEYRING_GRACE).then(|| Arc::clone(&state.keyring))
     }
 }
 
 impl ObjectKeyring {
-    async fn current(self: &Arc<Self>, now: SystemTime) -> Result<Arc<Keyring>, Stale> {
-        if let Some((mut over, until)) = self.refresh_if_due(now) {
-            let _ = timeout_at(until, over.changed()).await;
-        }
-        let state = self.state();
-        if age(state.confirmed, now) < KEYRING_GRACE { Ok(Arc::clone(&state.keyring)) } else { Err(Stale) }
-    }
-
-    /// Starts a refresh if it is time for one. If one is due or under way: what tells its end, and until when a
-    /// request waits for that.
+    /// Starts a refresh if it is time for one. If one is due or under way: the receiver that tells its end, and until
+    /// when a request waits for that.
     fn refresh_if_due(self: &Arc<Self>, now: SystemTime) -> Option<(watch::Receiver<()>, Instant)> {
         let mut state = self.state();
         if state.confirmed > now {
@@ -166,37 +139,29 @@ impl ObjectKeyring {
         if age_of_keyring < KEYRING_FRESH {
             return None;
         }
-        let may_start = |last: &Refresh| last.is_over() && age(last.started, now) >= KEYRING_RETRY;
-        if state.refresh.as_ref().is_none_or(may_start) {
-            let (sender, over) = watch::channel(());
-            state.refresh = Some(Refresh { started: now, timer_started: Instant::now(), over });
+        let last_is_over = state.refresh.has_changed().is_err();
+        if last_is_over && age(state.refresh_started, now) >= KEYRING_RETRY {
+            let (sender, refresh) = watch::channel(());
+            state.refresh = refresh;
+            state.refresh_started = now;
+            state.patience_ends = Instant::now() + KEYRING_PATIENCE;
             let keyring = Arc::clone(self);
             tokio::spawn(async move {
                 let _sender = sender;
                 keyring.refresh(now).await;
             });
         }
-        let refresh = state.refresh.as_ref()?;
-        let until = if age_of_keyring < KEYRING_GRACE {
-            refresh.timer_started + KEYRING_PATIENCE
-        } else {
-            Instant::now() + KEYRING_STALE_PATIENCE
-        };
-        Some((refresh.over.clone(), until))
+        let may_be_used = age_of_keyring < KEYRING_GRACE;
+        let until = if may_be_used { state.patience_ends } else { Instant::now() + KEYRING_STALE_PATIENCE };
+        Some((state.refresh.clone(), until))
     }
 
     async fn refresh(&self, now: SystemTime) {
-        let outcome = self.read_if_changed().await;
-        let mut state = self.state();
-        match outcome {
-            Ok(changed) => {
-                if let Some((keyring, etag)) = changed {
-                    warn_if_empty(&keyring);
-                    (state.keyring, state.etag) = (Arc::new(keyring), etag);
-                }
-                state.confirmed = now;
-            }
+        match self.read(KEYRING_ATTEMPT_TIMEOUT, now).await {
+            Ok(Some(keyring)) => warn_if_empty(&keyring),
+            Ok(None) => {}
             Err(error) => {
+                let mut state = self.state();
                 if state.reported.is_none_or(|reported| age(reported, now) >= KEYRING_REPORT_INTERVAL) {
                     state.reported = Some(now);
                     report(&error, age(state.confirmed, now));
@@ -205,22 +170,32 @@ impl ObjectKeyring {
         }
     }
 
-    async fn read_if_changed(&self) -> Result<Option<(Keyring, Option<String>)>, LoadError> {
+    /// Reads the document for a request that came at `now`. `None` if it is the one that is in force already.
+    async fn read(&self, attempt_timeout: Duration, now: SystemTime) -> Result<Option<Arc<Keyring>>, LoadError> {
         let etag = self.state().etag.clone();
-        let get = get(&self.bucket, &self.key, etag.as_deref(), KEYRING_ATTEMPT_TIMEOUT);
-        match self.s3.get(&get, &mut ReadStats::default()).await? {
-            Fetched::Object(object) => Ok(Some((Keyring::parse(&object.bytes)?, object.etag))),
-            Fetched::Unchanged => Ok(None),
-        }
+        let get = Get {
+            bucket: &self.bucket,
+            key: self.key.clone(),
+            unless: etag.as_deref(),
+            max_bytes: MAX_KEYRING,
+            large_files: None,
+            attempt_timeout,
+        };
+        let changed = match self.s3.get(&get, &mut ReadStats::default()).await? {
+            Fetched::Object(object) => Some((Arc::new(Keyring::parse(&object.bytes)?), object.etag)),
+            Fetched::Unchanged => None,
+        };
+        let mut state = self.state();
+        state.confirmed = now;
+        Ok(changed.map(|(keyring, etag)| {
+            (state.keyring, state.etag) = (Arc::clone(&keyring), etag);
+            keyring
+        }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn get<'a>(bucket: &'a Bucket, key: &str, unless: Option<&'a str>, attempt_timeout: Duration) -> Get<'a> {
-    Get { bucket, key: key.into(), unless, max_bytes: MAX_KEYRING, large_files: None, attempt_timeout }
 }
 
 /// Time since `then`, without bound if the clock was set back since.
@@ -229,7 +204,7 @@ fn age(then: SystemTime, now: SystemTime) -> Duration {
 }
 
 fn warn_if_empty(keyring: &Keyring) {
-    if keyring.len() == 0 {
+    if keyring.keys.is_empty() {
         warn!(event = "keyring_empty", "the keyring has no keys: every request will be answered 401");
     }
 }

@@ -1,13 +1,11 @@
 //! Who may ask: a keyring of SHA-256 digests, each with a name, a prefix and an expiry date. A leaked keyring opens
-//! nothing. [`document`] is the form in which operators write one, and [`live`] keeps the one that is in force up to
-//! date.
+//! nothing. [`document`] is the form in which operators write one, and [`live`] keeps it up to date.
 //!
-//! A presented key is hashed and its digest looked up in a hash table, in constant expected time however many keys
-//! there are. **The time that a refusal takes tells nothing about the keys.** Hashing takes a time that depends on
-//! the presented key's length alone, which its sender knows. Everything after works on the digest. A look-up does
-//! compare digests byte by byte and may stop early, but to steer a digest towards one in the table a caller would
-//! have to invert SHA-256, and the table's own hash is seeded anew in every process. An expired key is refused in the
-//! same way.
+//! A presented key is hashed and its digest looked up in a hash table, in constant time however many keys there are.
+//! **The time that a refusal takes tells nothing about the keys.** The hash takes a time that depends on the presented
+//! key's length alone, which its sender knows. The look-up compares digests byte by byte and may stop early, but to
+//! steer a digest towards one in the table a caller would have to invert SHA-256, and the table's own hash is seeded
+//! anew in every process. An expired key is refused in the same way.
 
 pub(crate) mod document;
 pub(crate) mod live;
@@ -25,12 +23,11 @@ pub struct Keyring {
     keys: HashMap<Digest, Key>,
 }
 
-/// An accepted key, by what may be known of it.
+/// What may be known of an accepted key.
 pub struct Key {
     /// Its name on log lines.
     pub name: Box<str>,
-    /// Its prefix, ending in `/`, or empty. It stands between `JOBS_PREFIX` and the job id, so that no other job can
-    /// be named.
+    /// Its prefix, ending in `/`, or empty. It stands between `JOBS_PREFIX` and the job id: no other job can be named.
     pub prefix: Box<str>,
     /// The moment from which it is refused.
     expires: Option<SystemTime>,
@@ -43,10 +40,5 @@ impl Keyring {
         self.keys
             .get(&Digest::from(Sha256::digest(presented)))
             .filter(|key| key.expires.is_none_or(|expires| now < expires))
-    }
-
-    /// How many keys there are, expired ones included.
-    fn len(&self) -> usize {
-        self.keys.len()
     }
 }

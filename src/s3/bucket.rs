@@ -1,23 +1,19 @@
 //! Where a bucket is: its address, and the name its requests are signed for.
 //!
-//! The SDK's own rules decide both, for buckets, access points, regions and partitions alike. They are asked once, at
+//! The SDK's own rules decide both, for buckets, access points, regions and partitions alike. They run once, at
 //! start-up, instead of for every request.
 
 use aws_sdk_s3::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
 use futures_util::FutureExt;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
-/// What a key may have in a URL as it is: RFC 3986's unreserved characters, and slashes.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// A bucket, a directory bucket (S3 Express One Zone) or an access point.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bucket {
-    /// Scheme and authority, and for path-style addressing the bucket; without a slash at the end.
     url: String,
     pub(super) region: String,
     pub(super) service: String,
-    pub(super) access: Access,
+    /// A directory bucket is read in sessions.
+    pub(super) is_directory: bool,
     /// Whether its objects are asked for with their checksums.
     pub(super) checksums: bool,
 }
@@ -35,21 +31,11 @@ pub struct Addressing {
     pub no_checksums: bool,
 }
 
-/// Whose credentials its objects are read with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Access {
-    /// The role's own.
-    #[default]
-    Role,
-    /// A session's: it is a directory bucket.
-    Session,
-}
-
 impl Bucket {
-    /// Where the bucket with this name or ARN is.
+    /// The bucket with this name or ARN.
     ///
-    /// `None`: there can't be such a bucket, or it is of a kind that is not read. Multi-region access points need
-    /// another kind of signature.
+    /// `None` if there can't be such a bucket, or if it is a multi-region access point: that one needs another kind of
+    /// signature.
     #[must_use]
     pub fn resolve(name: &str, region: &str, addressing: &Addressing) -> Option<Self> {
         let params = Params::builder()
@@ -62,9 +48,9 @@ impl Bucket {
             .build()
             .ok()?;
         let endpoint = DefaultResolver::new().resolve_endpoint(&params).now_or_never()?.ok()?;
-        let (scheme, access) = endpoint.auth_schemes().iter().find_map(|scheme| match scheme.name() {
-            "sigv4" => Some((scheme, Access::Role)),
-            "sigv4-s3express" => Some((scheme, Access::Session)),
+        let (scheme, is_directory) = endpoint.auth_schemes().iter().find_map(|scheme| match scheme.name() {
+            "sigv4" => Some((scheme, false)),
+            "sigv4-s3express" => Some((scheme, true)),
             _ => None,
         })?;
         let property = |name| Some(scheme.get(name)?.as_string()?.to_owned());
@@ -72,24 +58,14 @@ impl Bucket {
             url: endpoint.url().trim_end_matches('/').to_owned(),
             region: property("signingRegion")?,
             service: property("signingName")?,
-            access,
+            is_directory,
             checksums: !addressing.no_checksums,
         })
     }
 
-    /// Its URL.
+    /// Scheme and authority, and for path-style addressing the bucket; without a slash at the end.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
-    }
-
-    /// The URL of the object with this key.
-    pub(super) fn url_of(&self, key: &str) -> String {
-        format!("{}/{}", self.url, utf8_percent_encode(key, ESCAPED))
-    }
-
-    /// The URL that hands out sessions for it.
-    pub(super) fn url_of_session(&self) -> String {
-        format!("{}/?session", self.url)
     }
 }

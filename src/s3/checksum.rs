@@ -1,34 +1,22 @@
 //! The checksum that S3 keeps with an object.
 
 use aws_smithy_checksums::ChecksumAlgorithm;
-use aws_smithy_checksums::http::{
-    CRC_32_C_HEADER_NAME, CRC_32_HEADER_NAME, CRC_64_NVME_HEADER_NAME, HttpChecksum, SHA_1_HEADER_NAME,
-    SHA_256_HEADER_NAME,
-};
+use aws_smithy_checksums::http::{self as names, HttpChecksum};
 use http::header::{HeaderMap, HeaderValue};
 
 /// The headers a checksum may be in, the cheapest to verify first.
 const HEADERS: [(&str, ChecksumAlgorithm); 5] = [
-    (CRC_64_NVME_HEADER_NAME, ChecksumAlgorithm::Crc64Nvme),
-    (CRC_32_C_HEADER_NAME, ChecksumAlgorithm::Crc32c),
-    (CRC_32_HEADER_NAME, ChecksumAlgorithm::Crc32),
-    (SHA_1_HEADER_NAME, ChecksumAlgorithm::Sha1),
-    (SHA_256_HEADER_NAME, ChecksumAlgorithm::Sha256),
+    (names::CRC_64_NVME_HEADER_NAME, ChecksumAlgorithm::Crc64Nvme),
+    (names::CRC_32_C_HEADER_NAME, ChecksumAlgorithm::Crc32c),
+    (names::CRC_32_HEADER_NAME, ChecksumAlgorithm::Crc32),
+    (names::SHA_1_HEADER_NAME, ChecksumAlgorithm::Sha1),
+    (names::SHA_256_HEADER_NAME, ChecksumAlgorithm::Sha256),
 ];
 
 /// What an object's content should add up to.
 pub(super) struct Checksum {
     algorithm: Box<dyn HttpChecksum>,
     expected: HeaderValue,
-}
-
-/// The content adds up to something else.
-#[derive(Debug, thiserror::Error)]
-#[error("checksum mismatch: {header} should be {expected:?} and is {actual:?}")]
-pub(super) struct Mismatch {
-    header: &'static str,
-    expected: HeaderValue,
-    actual: HeaderValue,
 }
 
 impl Checksum {
@@ -45,11 +33,14 @@ impl Checksum {
         })
     }
 
-    /// Checks a body against it.
-    pub(super) fn verify(mut self, content: &[u8]) -> Result<(), Mismatch> {
-        let header = self.algorithm.header_name();
+    /// Checks a body against it. The error says what it adds up to instead.
+    pub(super) fn verify(mut self, content: &[u8]) -> Result<(), String> {
         self.algorithm.update(content);
+        let (header, expected) = (self.algorithm.header_name(), self.expected);
         let actual = self.algorithm.header_value();
-        if actual == self.expected { Ok(()) } else { Err(Mismatch { header, expected: self.expected.clone(), actual }) }
+        if actual == expected {
+            return Ok(());
+        }
+        Err(format!("checksum mismatch: {header} should be {expected:?} and is {actual:?}"))
     }
 }

@@ -5,7 +5,10 @@ use std::io::Read;
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, header::CONTENT_ENCODING};
 
-use crate::s3::{checksum::Checksum, failure::Failure};
+use crate::s3::{
+    checksum::Checksum,
+    failure::{Failure, FailureKind},
+};
 
 /// How to make an object's content of the bytes that S3 keeps.
 pub(super) struct Content {
@@ -35,12 +38,14 @@ impl Content {
     /// The content, of at most `max` bytes.
     pub(super) fn decode(self, bytes: Vec<u8>, max: u64) -> Result<Vec<u8>, Failure> {
         if let Some(checksum) = self.checksum {
-            checksum.verify(&bytes)?;
+            checksum.verify(&bytes).map_err(|mismatch| Failure::new(FailureKind::Damaged, mismatch))?;
         }
         match self.coding {
             Coding::Identity => Ok(bytes),
             Coding::Gzip => gunzip(&bytes, max),
-            Coding::Other(coding) => Err(Failure::undecodable(format!("the object's content-encoding is {coding}"))),
+            Coding::Other(coding) => {
+                Err(Failure::new(FailureKind::Undecodable, format!("the object's content-encoding is {coding}")))
+            }
         }
     }
 }
@@ -59,7 +64,10 @@ fn coding(header: &[u8]) -> Coding {
 /// It reads no further than `max`, so a small file that would become a huge one costs neither time nor memory.
 fn gunzip(bytes: &[u8], max: u64) -> Result<Vec<u8>, Failure> {
     let mut content = Vec::new();
-    MultiGzDecoder::new(bytes).take(max + 1).read_to_end(&mut content).map_err(Failure::undecodable)?;
+    MultiGzDecoder::new(bytes)
+        .take(max + 1)
+        .read_to_end(&mut content)
+        .map_err(|error| Failure::new(FailureKind::Undecodable, error))?;
     let size = content.len() as u64;
     if size > max { Err(Failure { announced: Some(size), ..Failure::too_large(size, max) }) } else { Ok(content) }
 }

@@ -1,9 +1,9 @@
 //! What each answer of S3 means, and each way of not getting one.
 //!
-//! [`FailureKind::from_answer`] reads the answer. [`FailureKind::row`] is the table: what happened, whether another
-//! attempt is worth it, what the caller reads, what the operator should do.
+//! [`FailureKind::row`] is the table: when, whether another attempt is worth it, what the caller reads, what the
+//! operator should do.
 
-use std::error::Error as StdError;
+use std::error::Error;
 
 use http::StatusCode;
 use hyper_util::client::legacy;
@@ -11,19 +11,18 @@ use tower::BoxError;
 
 use crate::{
     cause::{Cause, chain},
-    s3::{checksum::Mismatch, error_document::ErrorDocument},
+    s3::xml,
 };
 
-/// A failed read: its kind for us, its cause for the operator.
+/// A failed read.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", kind.row().name)]
 pub(crate) struct Failure {
-    /// What it means.
     pub(crate) kind: FailureKind,
-    /// What led to it.
+    /// What led to it, for the operator.
     #[source]
     pub(crate) cause: BoxError,
-    /// The object's size, in bytes, if S3 has said it before the body failed.
+    /// The object's size, in bytes, if S3 has said it before the read failed.
     pub(crate) announced: Option<u64>,
 }
 
@@ -67,12 +66,6 @@ pub struct FailureRow {
     /// What the operator should do.
     pub hint: &'static str,
 }
-
-/// What S3's 403s about KMS have in their messages.
-const KMS_WORDS: [&str; 3] = ["kms:", "ciphertext", "customer master key"];
-
-/// What services behind S3, such as KMS, call a throttle.
-const THROTTLES: [&str; 4] = ["ThrottlingException", "Throttling", "RequestLimitExceeded", "TooManyRequestsException"];
 
 impl FailureKind {
     /// All of them, in the order of the table.
@@ -123,9 +116,13 @@ impl FailureKind {
             (_, "NoSuchBucket") => Self::NoSuchBucket,
             (404, _) => Self::NoSuchKey,
             (_, "InvalidObjectState") => Self::Archived,
-            (_, code) if THROTTLES.contains(&code.trim_start_matches("KMS.")) => Self::SlowDown,
+            (_, "ThrottlingException" | "KMS.ThrottlingException" | "Throttling" | "TooManyRequestsException") => {
+                Self::SlowDown
+            }
             (_, code) if code.starts_with("KMS.") => Self::KmsDenied,
-            (403, _) if KMS_WORDS.iter().any(|word| message.contains(word)) => Self::KmsDenied,
+            (403, _) if ["kms:", "ciphertext", "customer master key"].iter().any(|word| message.contains(word)) => {
+                Self::KmsDenied
+            }
             (_, "RequestTimeTooSkewed") => Self::ClockSkewed,
             (_, "RequestTimeout") => Self::TimedOut,
             (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "InvalidToken")
@@ -148,14 +145,32 @@ impl FailureKind {
 }
 
 impl Failure {
-    fn new(kind: FailureKind, cause: impl Into<BoxError>) -> Self {
+    pub(crate) fn new(kind: FailureKind, cause: impl Into<BoxError>) -> Self {
         Self { kind, cause: cause.into(), announced: None }
     }
 
-    /// S3 answered, but not with the object.
+    /// S3 answered, but not with the object. AWS Support asks for the two ids.
     pub(super) fn refused(status: StatusCode, body: &[u8]) -> Self {
-        let document = ErrorDocument::parse(status, body);
-        Self::new(FailureKind::from_answer(status.as_u16(), &document.code, &document.message), document)
+        let [code, message, request_id, host_id] = xml::texts(body, ["Code", "Message", "RequestId", "HostId"]);
+        let mut answer = format!("S3 answered {}", status.as_u16());
+        if !code.is_empty() {
+            answer = answer + " " + &code + ": " + &message;
+        }
+        for (name, id) in [(", request id ", request_id), (", host id ", host_id)] {
+            if !id.is_empty() {
+                answer = answer + name + &id;
+            }
+        }
+        Self::new(FailureKind::from_answer(status.as_u16(), &code, &message), answer)
+    }
+
+    /// An object of at least `size` bytes.
+    pub(super) fn too_large(size: u64, limit: u64) -> Self {
+        Self::new(FailureKind::TooLarge, format!("the object has at least {size} bytes, {limit} are read"))
+    }
+
+    pub(crate) fn unexpected(cause: impl Into<BoxError>) -> Self {
+        Self::new(FailureKind::Unexpected, cause)
     }
 
     /// S3 refused to make a session.
@@ -166,43 +181,13 @@ impl Failure {
         }
     }
 
-    /// S3 refused a session that it has made.
-    pub(super) fn session_ended(self) -> Self {
-        Self { kind: FailureKind::SessionEnded, ..self }
-    }
-
-    /// A directory bucket's host is made of its zone's name.
+    /// A directory bucket could not be read. Its zone's name is a part of its host's.
     pub(super) fn of_directory_bucket(self) -> Self {
-        match self.kind {
-            FailureKind::Unreachable if chain(&self).contains("dns error") => {
-                Self { kind: FailureKind::NoSuchZone, ..self }
-            }
-            _ => self,
-        }
+        let is_no_such_host = self.kind == FailureKind::Unreachable && chain(&self).contains("dns error");
+        if is_no_such_host { Self { kind: FailureKind::NoSuchZone, ..self } } else { self }
     }
 
-    pub(super) fn no_credentials(error: impl Into<BoxError>) -> Self {
-        Self::new(FailureKind::BadCredentials, error)
-    }
-
-    pub(super) fn cut_off(error: hyper::Error) -> Self {
-        Self::new(FailureKind::CutOff, error)
-    }
-
-    /// An object of at least `size` bytes.
-    pub(super) fn too_large(size: u64, limit: u64) -> Self {
-        Self::new(FailureKind::TooLarge, format!("the object has at least {size} bytes, {limit} are read"))
-    }
-
-    pub(super) fn undecodable(cause: impl Into<BoxError>) -> Self {
-        Self::new(FailureKind::Undecodable, cause)
-    }
-
-    pub(crate) fn unexpected(cause: impl Into<BoxError>) -> Self {
-        Self::new(FailureKind::Unexpected, cause)
-    }
-
-    /// What the operator should do. Where the cause says more than the kind, it decides.
+    /// What the operator should do. If the cause says more than the kind, it decides.
     pub(crate) fn hint(&self) -> &'static str {
         let cause = chain(self);
         match self.kind {
@@ -223,23 +208,11 @@ impl Failure {
     }
 }
 
-impl From<tokio::time::error::Elapsed> for Failure {
-    fn from(elapsed: tokio::time::error::Elapsed) -> Self {
-        Self::new(FailureKind::TimedOut, elapsed)
-    }
-}
-
-impl From<Mismatch> for Failure {
-    fn from(mismatch: Mismatch) -> Self {
-        Self::new(FailureKind::Damaged, mismatch)
-    }
-}
-
 impl From<legacy::Error> for Failure {
     fn from(error: legacy::Error) -> Self {
         let kind = if chain(&error).contains("invalid peer certificate") {
             FailureKind::Untrusted
-        } else if error.source().is_some_and(<dyn StdError>::is::<tower::timeout::error::Elapsed>) {
+        } else if error.source().is_some_and(<dyn Error>::is::<tower::timeout::error::Elapsed>) {
             FailureKind::TimedOut
         } else {
             FailureKind::Unreachable

@@ -5,46 +5,40 @@
 //! cache, interceptors, retry tokens). The SDK says where a bucket is (`s3/bucket.rs`) and signs (`s3/request.rs`),
 //! and a test, the oracle, holds each request to what its `Client` sends. Its time-outs and retries also end where
 //! the body begins. Here a deadline covers the request *and* the body: a body that stalls, is cut off or arrives
-//! damaged is a failed attempt like any other. Every request is a read, so every one may be repeated. What each
-//! failure means is in the table of `s3/failure.rs`. How long everything may take is in [`limits`](crate::limits).
+//! damaged is a failed attempt like any other. Every request is a read, so every one may be repeated.
 //!
-//! Directory buckets (S3 Express One Zone) are read in sessions (`s3/session.rs`), of which other buckets know
-//! nothing.
+//! Directory buckets (S3 Express One Zone) are read in sessions (`s3/session.rs`). Other buckets know nothing of them.
 
 pub(crate) mod bucket;
 mod checksum;
 mod content;
-mod error_document;
 pub(crate) mod failure;
 pub(crate) mod object;
 mod request;
 mod session;
 pub(crate) mod trust_store;
+mod xml;
 
 use std::{sync::Arc, time::Duration};
 
 use aws_sdk_s3::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_async::time::SharedTimeSource;
-use http::{StatusCode, Uri, response};
+use http::{Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::{
-    net::TcpStream,
-    time::{Instant, sleep, timeout},
-};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
 use tower::{BoxError, timeout::Timeout, util::BoxCloneSyncService};
 
 use crate::{
     large_files::{Timing, work},
     limits::{ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, MAX_S3_ERROR, MAX_SESSION, POOL_IDLE_TIMEOUT},
     s3::{
-        bucket::{Access, Bucket},
+        bucket::Bucket,
         content::Content,
         failure::{Failure, FailureKind},
         object::{Fetched, Get, Object, ReadStats},
@@ -62,37 +56,12 @@ pub struct S3 {
     sessions: Arc<Sessions>,
 }
 
-/// Opens connections.
+/// Opens connections, with TLS where the URL has it.
 pub type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
-/// The head of S3's answer, and its body, not read yet.
-type Opened = (response::Parts, Incoming);
-
 impl S3 {
-    /// A client that trusts `roots`, opens connections, TCP and TLS, within [`CONNECT_TIMEOUT`], and keeps up to
-    /// `max_idle` idle ones to each host: one for each request that may be under way at a time. Nothing is connected
-    /// yet.
-    ///
-    /// # Errors
-    /// TLS can't be set up.
-    pub fn new(
-        roots: Arc<RootCertStore>,
-        max_idle: usize,
-        credentials: impl ProvideCredentials + 'static,
-        clock: SharedTimeSource,
-    ) -> Result<Self, rustls::Error> {
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        let connector = Connector::new(Timeout::new(HttpsConnector::from((tcp, tls)), CONNECT_TIMEOUT));
-        Ok(Self::over(connector, max_idle, credentials, clock))
-    }
-
-    /// The same client over connections of another kind, which lead where they like.
+    /// A client over the connections that `connector` opens. It keeps up to `max_idle` idle ones to each host: one for
+    /// each request that may be under way at a time.
     pub fn over(
         connector: Connector,
         max_idle: usize,
@@ -130,7 +99,7 @@ impl S3 {
     async fn attempt(&self, get: &Get<'_>, stats: &mut ReadStats) -> Result<Fetched, Failure> {
         let started = Instant::now();
         let opened = within(get.attempt_timeout, self.open(get), &mut stats.time).await?;
-        let Some((head, body)) = opened else { return Ok(Fetched::Unchanged) };
+        let Some((head, body)) = opened.map(Response::into_parts) else { return Ok(Fetched::Unchanged) };
         let left = get.attempt_timeout.saturating_sub(started.elapsed());
 
         let (announced, content) = (body.size_hint().exact(), Content::from_headers(&head.headers));
@@ -143,32 +112,30 @@ impl S3 {
             None => None,
         };
         let bytes = within(left, collect(body, get.max_bytes), &mut stats.time).await;
-        let bytes = bytes.map_err(|failure| Failure { announced, ..failure })?;
-        let bytes = match content {
-            Some(content) => {
-                let max_bytes = get.max_bytes;
-                work(permit.as_ref(), &mut stats.waited, move || content.decode(bytes, max_bytes)).await?
-            }
-            None => bytes,
-        };
+        let mut bytes = bytes.map_err(|failure| Failure { announced, ..failure })?;
+        if let Some(content) = content {
+            let max_bytes = get.max_bytes;
+            bytes = work(permit.as_ref(), &mut stats.waited, move || content.decode(bytes, max_bytes)).await?;
+        }
         Ok(Fetched::Object(Object::from_headers(&head.headers, bytes, permit)))
     }
 
     /// Asks for an object; `None` if it is unchanged.
-    async fn open(&self, get: &Get<'_>) -> Result<Option<Opened>, Failure> {
-        match get.bucket.access {
-            Access::Role => self.get_object(get, self.role().await?).await,
-            Access::Session => Box::pin(self.open_in_session(get)).await.map_err(Failure::of_directory_bucket),
+    async fn open(&self, get: &Get<'_>) -> Result<Option<Response<Incoming>>, Failure> {
+        if get.bucket.is_directory {
+            Box::pin(self.open_in_session(get)).await.map_err(Failure::of_directory_bucket)
+        } else {
+            self.get_object(get, self.role().await?).await
         }
     }
 
-    async fn open_in_session(&self, get: &Get<'_>) -> Result<Option<Opened>, Failure> {
-        let url = get.bucket.url();
-        let session = self.sessions.get(url, self.clock.now(), || self.create_session(get.bucket)).await?;
-        match self.get_object(get, session.credentials.clone()).await {
+    async fn open_in_session(&self, get: &Get<'_>) -> Result<Option<Response<Incoming>>, Failure> {
+        let (url, now) = (get.bucket.url(), self.clock.now());
+        let credentials = self.sessions.credentials(url, now, self.create_session(get.bucket)).await?;
+        match self.get_object(get, credentials.clone()).await {
             Err(failure) if failure.kind == FailureKind::BadCredentials => {
-                self.sessions.forget(url, &session).await;
-                Err(failure.session_ended())
+                self.sessions.forget(url, &credentials).await;
+                Err(Failure { kind: FailureKind::SessionEnded, ..failure })
             }
             outcome => outcome,
         }
@@ -176,42 +143,56 @@ impl S3 {
 
     async fn create_session(&self, bucket: &Bucket) -> Result<Session, Failure> {
         let request = for_session(bucket, self.role().await?, self.clock.now()).map_err(Failure::unexpected)?;
-        let (head, body) = self.http.request(request).await?.into_parts();
-        if head.status.is_success() {
-            Session::parse(&collect(body, MAX_SESSION).await?)
-        } else {
-            let body = collect(body, MAX_S3_ERROR).await.unwrap_or_default();
-            Err(Failure::refused(head.status, &body).of_session())
+        let answer = success(self.http.request(request).await?).await.map_err(Failure::of_session)?;
+        Session::parse(&collect(answer.into_body(), MAX_SESSION).await?)
+    }
+
+    async fn get_object(&self, get: &Get<'_>, credentials: Credentials) -> Result<Option<Response<Incoming>>, Failure> {
+        let request = for_object(get, credentials, self.clock.now()).map_err(Failure::unexpected)?;
+        let answer = self.http.request(request).await?;
+        if answer.status() == StatusCode::NOT_MODIFIED && get.unless.is_some() {
+            return Ok(None);
         }
+        success(answer).await.map(Some)
     }
 
     async fn role(&self) -> Result<Credentials, Failure> {
-        self.credentials.provide_credentials().await.map_err(Failure::no_credentials)
-    }
-
-    async fn get_object(&self, get: &Get<'_>, credentials: Credentials) -> Result<Option<Opened>, Failure> {
-        let request = for_object(get.bucket, &get.key, get.unless, credentials, self.clock.now());
-        let (head, body) = self.http.request(request.map_err(Failure::unexpected)?).await?.into_parts();
-        match head.status {
-            StatusCode::NOT_MODIFIED if get.unless.is_some() => Ok(None),
-            status if status.is_success() => Ok(Some((head, body))),
-            status => {
-                // An answer without a readable body still has a status.
-                let body = collect(body, MAX_S3_ERROR).await.unwrap_or_default();
-                Err(Failure::refused(status, &body))
-            }
-        }
+        let credentials = self.credentials.provide_credentials().await;
+        credentials.map_err(|error| Failure::new(FailureKind::BadCredentials, error))
     }
 }
 
-/// What a part of an attempt comes to within `limit`. `time` grows by what it takes.
+/// A connector that trusts `roots`, and opens connections, TCP and TLS, within [`CONNECT_TIMEOUT`].
+pub(crate) fn connector(roots: Arc<RootCertStore>) -> Result<Connector, rustls::Error> {
+    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    Ok(Connector::new(Timeout::new(HttpsConnector::from((tcp, tls)), CONNECT_TIMEOUT)))
+}
+
+/// S3's answer, if it is a success.
+async fn success(answer: Response<Incoming>) -> Result<Response<Incoming>, Failure> {
+    let status = answer.status();
+    if status.is_success() {
+        return Ok(answer);
+    }
+    // An answer without a readable body still has a status.
+    let body = collect(answer.into_body(), MAX_S3_ERROR).await.unwrap_or_default();
+    Err(Failure::refused(status, &body))
+}
+
+/// A part of an attempt, ended after `limit`. `time` grows by what it takes.
 async fn within<T>(
     limit: Duration,
     part: impl Future<Output = Result<T, Failure>>,
     time: &mut Duration,
 ) -> Result<T, Failure> {
     let _timing = Timing::start(time);
-    timeout(limit, part).await.unwrap_or_else(|elapsed| Err(elapsed.into()))
+    timeout(limit, part).await.unwrap_or_else(|elapsed| Err(Failure::new(FailureKind::TimedOut, elapsed)))
 }
 
 /// A body of at most `max` bytes. hyper makes sure that it is as long as announced.
@@ -222,7 +203,8 @@ async fn collect(mut body: Incoming, max: u64) -> Result<Vec<u8>, Failure> {
     }
     let mut bytes = Vec::with_capacity(usize::try_from(announced).unwrap_or(0));
     while let Some(frame) = body.frame().await {
-        if let Ok(chunk) = frame.map_err(Failure::cut_off)?.into_data() {
+        let frame = frame.map_err(|error| Failure::new(FailureKind::CutOff, error))?;
+        if let Ok(chunk) = frame.into_data() {
             let length = (bytes.len() + chunk.len()) as u64;
             if length > max {
                 return Err(Failure::too_large(length, max));

@@ -1,12 +1,9 @@
-//! An object: which one to read and how, what is known of it then, and what reading it took.
+//! An object: which one to read and how, what S3 says of it, and what the read took.
 
 use std::time::{Duration, SystemTime};
 
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
-use http::{
-    HeaderMap,
-    header::{self, HeaderName},
-};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::{
     large_files::{LargeFiles, Permit},
@@ -19,17 +16,17 @@ const EXPIRATION: HeaderName = HeaderName::from_static("x-amz-expiration");
 pub(crate) struct Get<'a> {
     pub(crate) bucket: &'a Bucket,
     pub(crate) key: String,
-    /// The version that is known already. It is not read again.
+    /// The entity tag of the version that is known already. It is not read again.
     pub(crate) unless: Option<&'a str>,
-    /// Larger objects are refused. If S3 says how large an object is, it is not even downloaded.
+    /// Larger objects are refused, before their download if S3 announces their size.
     pub(crate) max_bytes: u64,
-    /// What a large object needs a permit of before its body is read.
+    /// What gives a large object its permit before its body is read; `None` if none needs one.
     pub(crate) large_files: Option<&'a LargeFiles>,
-    /// What one attempt may take, from the request to the last byte of the body, without the wait for a permit.
+    /// Limit of one attempt, from the request to the last byte of the body, without the wait for a permit.
     pub(crate) attempt_timeout: Duration,
 }
 
-/// What S3 hands out.
+/// What a read comes to.
 pub(crate) enum Fetched {
     Object(Object),
     /// The object's version is [`Get::unless`].
@@ -40,7 +37,7 @@ pub(crate) enum Fetched {
 pub(crate) struct Object {
     /// Its content, checked against S3's checksum where it has one.
     pub(crate) bytes: Vec<u8>,
-    /// Its version.
+    /// Its version's entity tag.
     pub(crate) etag: Option<String>,
     /// When it was written.
     pub(crate) last_modified: Option<SystemTime>,
@@ -51,7 +48,7 @@ pub(crate) struct Object {
 }
 
 impl Fetched {
-    /// The object, of a read without [`Get::unless`].
+    /// The object that was read without [`Get::unless`].
     pub(crate) fn object(self) -> Result<Object, Failure> {
         match self {
             Self::Object(object) => Ok(object),
@@ -83,14 +80,13 @@ fn expiry_date(expiration: &str) -> Option<&str> {
     Some(expiration.split_once("expiry-date=\"")?.1.split_once('"')?.0)
 }
 
-/// What a read took so far. It is filled in as things happen, so that it is there even when the request's time runs
-/// out in between.
+/// What a read has taken so far. It is filled in on the way, so it is there even if the request's time runs out.
 #[derive(Default)]
 pub(crate) struct ReadStats {
     /// Attempts begun.
     pub(crate) attempts: u32,
-    /// Time that S3 took: in the attempts, without waiting for a permit, and between them. Time in which S3's answer
-    /// waited for our CPU is in it.
+    /// Time that the attempts and the backoffs between them took, without waiting for a permit. If S3's answer waited
+    /// for our CPU, that is in it.
     pub(crate) time: Duration,
     /// Time that a large file waited for a permit and for a core.
     pub(crate) waited: Duration,

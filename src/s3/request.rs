@@ -8,60 +8,50 @@ use aws_sigv4::http_request::{
     sign,
 };
 use aws_sigv4::sign::v4::SigningParams;
-use http::{
-    Request,
-    header::{self, HeaderName, HeaderValue},
-};
+use http::{HeaderName, HeaderValue, Request, header};
 use http_body_util::Empty;
 use hyper::body::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tower::BoxError;
 
-use crate::s3::bucket::{Access, Bucket};
+use crate::s3::{bucket::Bucket, object::Get};
 
+/// What a key may have in a URL as it is: RFC 3986's unreserved characters, and slashes.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 const CHECKSUM_MODE: HeaderName = HeaderName::from_static("x-amz-checksum-mode");
 const SESSION_MODE: HeaderName = HeaderName::from_static("x-amz-create-session-mode");
 
-/// The request for an object; with an `etag`, for another version than that one. For a directory bucket the
-/// credentials are a session's.
-pub(super) fn for_object(
-    bucket: &Bucket,
-    key: &str,
-    etag: Option<&str>,
-    credentials: Credentials,
-    time: SystemTime,
-) -> Result<Request<Empty<Bytes>>, BoxError> {
-    let mut request = Request::get(bucket.url_of(key));
-    if bucket.checksums {
+type Unsent = Request<Empty<Bytes>>;
+
+/// The request for an object. A directory bucket takes a session's credentials.
+pub(super) fn for_object(get: &Get<'_>, credentials: Credentials, time: SystemTime) -> Result<Unsent, BoxError> {
+    let url = format!("{}/{}", get.bucket.url(), utf8_percent_encode(&get.key, ESCAPED));
+    let mut request = Request::get(url);
+    if get.bucket.checksums {
         request = request.header(CHECKSUM_MODE, HeaderValue::from_static("ENABLED"));
     }
-    if let Some(etag) = etag {
+    if let Some(etag) = get.unless {
         request = request.header(header::IF_NONE_MATCH, etag);
     }
-    let token = match bucket.access {
-        Access::Role => None,
-        Access::Session => Some("x-amz-s3session-token"),
-    };
-    signed(request.body(Empty::new())?, bucket, credentials, token, time)
+    let token = get.bucket.is_directory.then_some("x-amz-s3session-token");
+    signed(request.body(Empty::new())?, get.bucket, credentials, token, time)
 }
 
 /// The request for a session, signed by the role.
-pub(super) fn for_session(
-    bucket: &Bucket,
-    credentials: Credentials,
-    time: SystemTime,
-) -> Result<Request<Empty<Bytes>>, BoxError> {
-    let request = Request::get(bucket.url_of_session()).header(SESSION_MODE, HeaderValue::from_static("ReadOnly"));
+pub(super) fn for_session(bucket: &Bucket, credentials: Credentials, time: SystemTime) -> Result<Unsent, BoxError> {
+    let url = format!("{}/?session", bucket.url());
+    let request = Request::get(url).header(SESSION_MODE, HeaderValue::from_static("ReadOnly"));
     signed(request.body(Empty::new())?, bucket, credentials, None, time)
 }
 
-/// Signs a request. `token` is the header for the credentials' token, if not the usual one.
+/// Signs a request. `token` is the header for the credentials' token if it is not the usual one.
 fn signed(
-    mut request: Request<Empty<Bytes>>,
+    mut request: Unsent,
     bucket: &Bucket,
     credentials: Credentials,
     token: Option<&'static str>,
     time: SystemTime,
-) -> Result<Request<Empty<Bytes>>, BoxError> {
+) -> Result<Unsent, BoxError> {
     let mut settings = SigningSettings::default();
     settings.percent_encoding_mode = PercentEncodingMode::Single;
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;

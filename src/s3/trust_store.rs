@@ -1,11 +1,9 @@
-//! Which root certificates may vouch for S3's own.
+//! The root certificates that S3's own must lead to.
 
-use std::{fs, io, sync::Arc};
+use std::{fs, sync::Arc};
 
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use rustls::RootCertStore;
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 
 /// Amazon's root authorities. S3's certificates are issued under no other. `amazon-roots.md` says where they come
 /// from. Parsing a system's whole store would take 0.5 ms of CPU at start-up.
@@ -21,20 +19,15 @@ pub struct TrustStore {
     pub(crate) left_out: Vec<usize>,
 }
 
-/// Why a file can't be a trust store.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TrustStoreError {
-    #[error("cannot be read: {}", .0.kind())]
-    Unreadable(#[from] io::Error),
-    #[error("has no usable certificate: expected the path of a PEM file")]
-    Empty,
-}
-
 impl TrustStore {
-    /// Reads a PEM file.
-    pub(crate) fn from_file(path: &str) -> Result<Self, TrustStoreError> {
-        let store = Self::parse("AWS_CA_BUNDLE", &fs::read(path)?);
-        if store.roots.is_empty() { Err(TrustStoreError::Empty) } else { Ok(store) }
+    /// Reads a PEM file. The error says what is wrong with it, without its path.
+    pub(crate) fn from_file(path: &str) -> Result<Self, String> {
+        let pem = fs::read(path).map_err(|error| format!("cannot be read: {}", error.kind()))?;
+        let store = Self::parse("AWS_CA_BUNDLE", &pem);
+        if store.roots.is_empty() {
+            return Err("has no usable certificate: expected the path of a PEM file".into());
+        }
+        Ok(store)
     }
 
     fn parse(name: &'static str, pem: &[u8]) -> Self {

@@ -9,9 +9,8 @@ use std::{
 
 use clap::{CommandFactory, Parser};
 use local::{
-    Options, Server, s3,
+    Options, Server,
     samples::{DONE, LARGE, RUNNING, UNKNOWN},
-    server::BUCKET,
     watched::{self, PERIOD, WATCHED},
 };
 use serde_json::Value;
@@ -237,51 +236,6 @@ async fn the_job_that_lives_begins_anew_when_it_is_over() {
         assert_eq!(written, watched::status_file(second % PERIOD), "after {second} s");
     }
     assert_eq!(list(directory.path()), [format!("{WATCHED}.json")]);
-}
-
-#[tokio::test]
-async fn the_job_that_lives_is_published_as_any_workers_files_are() {
-    let local = start(&[]).await;
-    let s3 = local.printed.split("http://").find_map(|rest| Some(rest.split_once(", bucket")?.0)).unwrap();
-    let file = published(&format!("http://{s3}")).await;
-    assert!((0..PERIOD).any(|second| file == watched::status_file(second)), "{file}");
-}
-
-#[tokio::test]
-async fn what_its_worker_writes_gets_to_the_bucket() {
-    let (root, directory) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    fs::create_dir(root.path().join(BUCKET)).unwrap();
-    let s3 = s3::start(root.path(), SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-    let s3 = format!("http://{s3}");
-    let (stop, stopped) = oneshot::channel::<()>();
-    let path = directory.path().join(format!("{WATCHED}.json"));
-    let write = |second| fs::write(&path, watched::status_file(second)).unwrap();
-    let publish = watched::publish(directory.path(), &s3, async { stopped.await.unwrap() });
-    let work = async {
-        for second in [0, 5, 7, 29] {
-            write(second);
-            while published(&s3).await != watched::status_file(second) {}
-        }
-        write(0); // and what is pending is sent at the end
-        stop.send(()).unwrap();
-    };
-    tokio::join!(publish, work).0.unwrap();
-    assert_eq!(published(&s3).await, watched::status_file(0));
-}
-
-/// The job's status file in the bucket, as soon as a publisher has put it there.
-async fn published(s3: &str) -> String {
-    let client = s3::client(s3);
-    loop {
-        let object = client.get_object().bucket(BUCKET).key(format!("{WATCHED}.json")).send().await;
-        let Ok(object) = object else { continue };
-        // Nobody else names the content's digest.
-        let Some(sha256) = object.metadata().and_then(|metadata| metadata.get("sha256")).cloned() else { continue };
-        assert_eq!(object.content_type(), Some("application/json"));
-        let file = String::from_utf8(object.body.collect().await.unwrap().to_vec()).unwrap();
-        assert_eq!(sha256, testbed::keyring::sha256(&file));
-        return file;
-    }
 }
 
 #[tokio::test]

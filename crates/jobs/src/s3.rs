@@ -1,5 +1,7 @@
 //! S3 as people know it: the SDK's client, with the default chain of credentials and regions.
 
+mod refusal;
+
 use std::{error::Error, fmt, str::FromStr, time::Duration};
 
 use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
@@ -9,7 +11,7 @@ use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use publish::{advice, reason};
+pub use refusal::{advice, reason, status};
 
 use crate::failure::Failure;
 

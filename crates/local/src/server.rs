@@ -19,7 +19,7 @@ use job_status::{Endpoint, S3, Settings, chain};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::net::TcpListener;
 
 use crate::{Options, directory::Files, http, page::Page, s3, samples, watched};
 
@@ -107,16 +107,11 @@ impl Server {
     /// Connections can't be accepted any more.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let serving = http::listen(self.listener, self.endpoint, Page::new(&self.api_key), stop);
-        let Jobs::Samples { s3, .. } = &self.jobs else { return serving.await };
-        let (over, stopped) = oneshot::channel::<()>();
-        let serving = async {
-            let _over = over;
-            serving.await
-        };
-        let stopped = async {
-            let _ = stopped.await;
-        };
-        tokio::join!(serving, watched::live(s3, stopped)).0
+        let Jobs::Samples { directory, .. } = &self.jobs else { return serving.await };
+        tokio::select! {
+            served = serving => served,
+            never = watched::work(directory) => match never {},
+        }
     }
 }
 

@@ -1,18 +1,13 @@
 //! The sample job that lives, for people to watch: a worker in this process takes it from queued
-//! through running to done, over and over. It writes the status file into a directory of its own, from
-//! where it gets to S3 as the files of any worker do under `jobs publish`.
+//! through running to done, over and over. It writes the status file into the served directory.
 //!
 //! What the file says depends on a number of seconds alone. So tests can ask for each of them and
 //! need not wait.
 
-use std::{convert::Infallible, error::Error, fs, future::Future, path::Path, time::Duration};
+use std::{convert::Infallible, fs, path::Path, time::Duration};
 
-use job_status::chain;
-use publish::{Publisher, Target, Watch};
 use tokio::time::{Instant, interval_at};
 use tracing::warn;
-
-use crate::{s3, server::BUCKET};
 
 /// The job's id.
 pub const WATCHED: &str = "77777777-7777-4777-8777-777777777777";
@@ -26,8 +21,6 @@ const DONE: u64 = 29;
 const STEP: u64 = 2;
 /// A busy machine may be late with a report.
 const HEARTBEAT: u64 = 10;
-/// Longer than a file takes to be written.
-const SETTLE: Duration = Duration::from_millis(50);
 
 /// The status file of the job so many seconds after it was queued.
 #[must_use]
@@ -54,30 +47,16 @@ fn file(state: &str, more: &str, response: &str) -> String {
     )
 }
 
-/// Works on the job, and publishes it to the S3 server at the URL `s3`, until `stop` is ready.
-pub async fn live(s3: &str, stop: impl Future<Output = ()>) {
-    let living = async {
-        let directory = tempfile::tempdir()?;
-        tokio::select! {
-            never = work(directory.path()) => match never {},
-            ended = publish(directory.path(), s3, stop) => ended,
-        }
-    };
-    if let Err(error) = living.await {
-        warn!("the job to watch is not published any more: {}", chain(&*error));
-    }
-}
-
 /// Works on the job for ever, with its status file in `directory`.
 pub async fn work(directory: &Path) -> Infallible {
-    let path = directory.join(format!("{WATCHED}.json"));
+    let (path, new) = (directory.join(format!("{WATCHED}.json")), directory.join(format!("{WATCHED}.tmp")));
     let mut every_second = interval_at(Instant::now() + SECOND, SECOND);
     let mut written = String::new();
     loop {
         for second in 0..PERIOD {
             let file = status_file(second);
             if file != written {
-                match fs::write(&path, &file) {
+                match fs::write(&new, &file).and_then(|()| fs::rename(&new, &path)) {
                     Ok(()) => written = file,
                     Err(error) => warn!("the job to watch is not written: {error}"),
                 }
@@ -85,18 +64,4 @@ pub async fn work(directory: &Path) -> Infallible {
             every_second.tick().await;
         }
     }
-}
-
-/// Publishes what is written into `directory`, until `stop` is ready.
-///
-/// # Errors
-/// The directory can't be watched, or something is not sent.
-pub async fn publish(
-    directory: &Path,
-    s3: &str,
-    stop: impl Future<Output = ()>,
-) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let watch = Watch::start(directory)?;
-    let target = Target { bucket: BUCKET.into(), prefix: String::new() };
-    Ok(Publisher::new(watch, s3::client(s3), target, SETTLE, Duration::MAX).run(false, stop).await?)
 }

@@ -19,7 +19,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use crate::{
+use super::{
     file::{self, Stamp},
     queue::{Queue, Work, backoff},
     summary::{Summary, millis},

@@ -4,12 +4,7 @@
 //! what the bucket has. An object that something else has put there is compared by its `ETag`, which in
 //! most buckets is the MD5 of the content.
 
-use std::{
-    error::Error,
-    fmt::{self, Write as _},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{error::Error, fmt, path::PathBuf, sync::Arc};
 
 use aws_sdk_s3::{
     Client,
@@ -22,10 +17,8 @@ use job_status::JobId;
 use md5::{Digest, Md5};
 use tokio::sync::Semaphore;
 
-use crate::{
-    file::{self, Content, Reading, Stamp},
-    refusal,
-};
+use super::file::{self, Content, Reading, Stamp};
+use crate::s3;
 
 /// Content in memory at a time, in KiB: two of the largest files.
 const MEMORY: u32 = 64 * 1024;
@@ -125,7 +118,7 @@ impl Uploader {
             }
         }
         let put = self.client.put_object().bucket(&self.target.bucket).key(key).content_type("application/json");
-        let put = put.metadata(SHA256, hex(&content.sha256)).body(ByteStream::from(content.bytes));
+        let put = put.metadata(SHA256, hex::encode(content.sha256)).body(ByteStream::from(content.bytes));
         match put.send().await {
             Ok(_) => Outcome::Published(sent),
             Err(error) => Outcome::Failed(refused(&error)),
@@ -137,7 +130,7 @@ impl Uploader {
         match self.client.head_object().bucket(&self.target.bucket).key(key).send().await {
             Ok(head) => Ok(is_same(&head, content)),
             // Who may not list a bucket gets 403 for an object that is not there.
-            Err(error) if matches!(refusal::status(&error), Some(404 | 403)) => Ok(false),
+            Err(error) if matches!(s3::status(&error), Some(404 | 403)) => Ok(false),
             Err(error) => Err(refused(&error)),
         }
     }
@@ -148,8 +141,8 @@ fn is_same(head: &HeadObjectOutput, content: &Content) -> bool {
         return false;
     }
     match head.metadata().and_then(|metadata| metadata.get(SHA256)) {
-        Some(sha256) => *sha256 == hex(&content.sha256),
-        None => head.e_tag().is_some_and(|etag| etag.trim_matches('"') == hex(&Md5::digest(&content.bytes))),
+        Some(sha256) => *sha256 == hex::encode(content.sha256),
+        None => head.e_tag().is_some_and(|etag| etag.trim_matches('"') == hex::encode(Md5::digest(&content.bytes))),
     }
 }
 
@@ -157,12 +150,5 @@ fn refused<E>(error: &SdkError<E, HttpResponse>) -> Refused
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    Refused { error: refusal::reason(error), advice: refusal::advice(error) }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut digits, byte| {
-        let _ = write!(digits, "{byte:02x}");
-        digits
-    })
+    Refused { error: s3::reason(error), advice: s3::advice(error) }
 }

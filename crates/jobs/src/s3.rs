@@ -7,11 +7,11 @@ use std::{error::Error, fmt, str::FromStr, time::Duration};
 use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_s3::{
     Client,
-    config::{Builder, http::HttpResponse},
+    config::{Builder, StalledStreamProtectionConfig, http::HttpResponse},
     error::{ProvideErrorMetadata, SdkError},
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-pub use refusal::{advice, reason, status};
+pub use refusal::{Scope, advice, reason, scope, status};
 
 use crate::failure::Failure;
 
@@ -67,6 +67,7 @@ pub async fn client(retries: RetryConfig) -> Result<Client, Failure> {
         .http_client(https)
         .retry_config(retries)
         .timeout_config(timeouts)
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled()) // the time for an attempt bounds it
         .load()
         .await;
     let own = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| std::env::var_os(name).is_some());

@@ -1,32 +1,42 @@
-//! Which job's file is to be looked at, and when.
+//! What is known of each job, and so when its file is looked at next.
 //!
-//! A job is in work once or not at all, so that two uploads of one id never meet. What changes while
-//! it is in work makes it due again. A change is waited for from the first one on, not from the last:
-//! a file that never rests is published too.
+//! A job rests, waits in one of the [`lanes`](super::lanes), or is in work. It is in work once or not
+//! at all, so that two uploads of one id never meet. A change is waited for from the first one on, not
+//! from the last: a file that never rests is published too. No change shortens the pause after a read
+//! or a refusal.
 
 use std::{
-    collections::{BTreeSet, HashMap, VecDeque},
+    collections::{HashMap, HashSet},
     ffi::OsString,
     time::Duration,
 };
 
 use job_status::JobId;
-use tokio::time::Instant;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
+use super::{
+    file::{Found, Stamp},
+    lanes::{Lane, Lanes},
+};
+
+/// The shortest time from one read of a file to the next, for an empty file.
+const READ_PAUSE: Duration = Duration::from_millis(200);
+/// So many bytes make it a second longer.
+const READ_SIZE: u64 = 16 << 20;
 /// How long a file may be broken before that is reported.
 const BROKEN: Duration = Duration::from_secs(10);
-/// Pause after a first failure; it doubles with each further one.
+/// Pause after the first refusal of a file; it doubles with each further one.
 const BACKOFF: Duration = Duration::from_secs(1);
-/// Where it stops doubling: what S3 is asked while it is away costs nothing.
-const MAX_BACKOFF: Duration = Duration::from_secs(10);
+/// Where it stops doubling.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+/// After so many refusals `--once` gives a file up.
+const HOPELESS: u32 = 5;
 
-/// The jobs with something to do, and broken files.
-#[derive(Default)]
+/// All jobs that have a file.
 pub struct Queue {
     jobs: HashMap<JobId, Job>,
-    due: BTreeSet<(Instant, JobId)>,
-    /// What a scan found. It has time until nothing is due.
-    backlog: VecDeque<JobId>,
+    lanes: Lanes,
+    settle: Duration,
     working: usize,
     ending: bool,
 }
@@ -34,20 +44,22 @@ pub struct Queue {
 #[derive(Default)]
 struct Job {
     name: OsString,
-    when: When,
+    /// What the bucket has.
+    sent: Option<Sent>,
+    /// When to look at the file; `None` if there is nothing new.
+    wanted: Option<Instant>,
+    /// But not before.
+    not_before: Option<Instant>,
+    /// Where it waits, and until when.
+    waits: Option<(Lane, Instant)>,
     working: bool,
     /// The first change that is not published yet.
     changed: Option<Instant>,
-    failures: u32,
+    /// How often in a row S3 refused this file.
+    refusals: u32,
+    /// When S3 failed to take this file, if it has not taken it since.
+    failed: Option<Instant>,
     broken: Option<Broken>,
-}
-
-#[derive(Default, PartialEq)]
-enum When {
-    #[default]
-    Never,
-    Backlog,
-    At(Instant),
 }
 
 struct Broken {
@@ -55,145 +67,152 @@ struct Broken {
     reported: bool,
 }
 
+/// What the bucket has of a file.
+#[derive(Clone, Copy)]
+pub struct Sent {
+    pub stamp: Stamp,
+    pub sha256: [u8; 32],
+}
+
 /// A job to work on.
 pub struct Work {
     pub id: JobId,
     pub name: OsString,
-    /// The change that is being published; `None` if a scan found the file.
+    /// The change that is being published; `None` if a look at the directory found the file.
     pub changed: Option<Instant>,
+    /// SHA-256 of what the bucket has for certain.
+    pub sent: Option<[u8; 32]>,
+    pub started: Instant,
+    /// When S3 failed to take the file, if it has not taken it since.
+    pub failed: Option<Instant>,
+    /// When the file was read, and how long it was.
+    pub read: Option<(Instant, u64)>,
+    pub _permit: OwnedSemaphorePermit,
 }
 
 impl Queue {
-    /// A file changed: it is due after `settle`.
-    pub fn changed(&mut self, id: JobId, name: OsString, settle: Duration) {
-        let now = Instant::now();
-        let job = self.jobs.entry(id).or_default();
-        job.name = name;
-        let first = *job.changed.get_or_insert(now);
-        self.schedule(id, first + settle);
+    /// Changes of a file within `settle` are one.
+    pub fn new(settle: Duration) -> Self {
+        Self { jobs: HashMap::new(), lanes: Lanes::default(), settle, working: 0, ending: false }
     }
 
-    /// A scan found a file that may have changed.
-    pub fn found(&mut self, id: JobId, name: OsString) {
+    /// A file changed.
+    pub fn changed(&mut self, id: JobId, name: OsString) {
         let job = self.jobs.entry(id).or_default();
         job.name = name;
-        if job.working {
-            self.schedule(id, Instant::now());
-        } else if job.when == When::Never {
-            job.when = When::Backlog;
-            self.backlog.push_back(id);
+        let first = *job.changed.get_or_insert_with(Instant::now);
+        job.want(first + self.settle);
+        self.place(id);
+    }
+
+    /// A look at the directory found these files. Those that are not new are left alone until they
+    /// change.
+    pub fn found(&mut self, files: Vec<Found>, is_new: impl Fn(&Found) -> bool) {
+        let there: HashSet<_> = files.iter().map(|file| file.id).collect();
+        self.jobs.retain(|id, job| job.working || job.waits.is_some() || there.contains(id));
+        for file in files {
+            let job = self.jobs.entry(file.id).or_default();
+            if job.sent.is_none_or(|sent| sent.stamp != file.stamp) && is_new(&file) {
+                job.name = file.name;
+                job.want(Instant::now());
+                self.place(file.id);
+            }
         }
     }
 
-    /// The next job to work on, if one is due.
+    /// The next job to work on, if one is due and its lane has a permit.
     pub fn next(&mut self) -> Option<Work> {
-        let now = Instant::now();
-        let mut later = Vec::new();
-        let mut next = None;
-        while let Some(&(at, id)) = self.due.first().filter(|(at, _)| *at <= now) {
-            self.due.pop_first();
-            if self.jobs.get(&id).is_some_and(|job| job.working) {
-                later.push((at, id)); // until it is done
-            } else {
-                next = Some(id);
-                break;
-            }
-        }
-        self.due.extend(later);
-        let next = next.or_else(|| self.next_of_backlog());
-        let id = next?;
+        let started = Instant::now();
+        let (id, permit) = self.lanes.next(started)?;
         let job = self.jobs.get_mut(&id)?;
-        (job.when, job.working) = (When::Never, true);
+        (job.wanted, job.waits, job.working) = (None, None, true);
         self.working += 1;
-        Some(Work { id, name: job.name.clone(), changed: job.changed.take() })
+        Some(Work {
+            id,
+            name: job.name.clone(),
+            changed: job.changed.take(),
+            sent: job.sent.map(|sent| sent.sha256),
+            started,
+            failed: job.failed,
+            read: None,
+            _permit: permit,
+        })
     }
 
-    fn next_of_backlog(&mut self) -> Option<JobId> {
-        while let Some(id) = self.backlog.pop_front() {
-            // Some have become due by a change meanwhile.
-            if self.jobs.get(&id).is_some_and(|job| job.when == When::Backlog) {
-                return Some(id);
-            }
-        }
-        None
-    }
-
-    /// When a job becomes due next.
+    /// When [`next`](Self::next) has one, unless something changes.
     pub fn next_due(&self) -> Option<Instant> {
-        if !self.backlog.is_empty() {
-            return Some(Instant::now());
-        }
-        self.due.iter().find(|(_, id)| self.jobs.get(id).is_some_and(|job| !job.working)).map(|(at, _)| *at)
+        self.lanes.next_due()
     }
 
-    /// A job's file is published, or there is nothing to publish.
-    pub fn done(&mut self, id: JobId) {
-        if let Some(job) = self.end(id) {
-            (job.failures, job.broken) = (0, None);
-            if job.when == When::Never {
-                self.jobs.remove(&id);
-            }
-        }
+    /// The bucket has the file.
+    pub fn done(&mut self, work: &Work, sent: Sent) {
+        self.end(work, |job| (job.sent, job.refusals, job.failed, job.broken) = (Some(sent), 0, None, None));
     }
 
-    /// A job's file changed under the reader: it is due after `settle`.
-    pub fn again(&mut self, work: &Work, settle: Duration) {
-        if let Some(job) = self.end(work.id) {
-            job.changed = work.changed.or(job.changed);
-            self.schedule(work.id, Instant::now() + settle);
-        }
+    /// There is no such file any more.
+    pub fn gone(&mut self, work: &Work) {
+        self.end(work, |job| (job.sent, job.refusals, job.failed, job.broken) = (None, 0, None, None));
     }
 
-    /// A job's upload failed: it is due after a pause, which is returned.
+    /// The file changed while it was read.
+    pub fn changing(&mut self, work: &Work) {
+        self.end(work, |job| job.retry(work, Instant::now()));
+    }
+
+    /// S3 takes no file at all. The job waits behind those that were not tried.
     pub fn failed(&mut self, work: &Work) {
-        if let Some(job) = self.end(work.id) {
-            job.changed = work.changed.or(job.changed);
-            job.failures = job.failures.saturating_add(1);
-            let at = Instant::now() + backoff(job.failures);
-            self.schedule(work.id, at);
-        }
+        self.end(work, |job| job.fail(work));
+    }
+
+    /// S3 refused this file, for the n-th time in a row, which is returned.
+    pub fn refused(&mut self, work: &Work) -> u32 {
+        self.end(work, |job| {
+            job.fail(work);
+            job.refusals = job.refusals.saturating_add(1);
+            job.not_before = Some(Instant::now() + backoff(BACKOFF, job.refusals, MAX_BACKOFF));
+            job.refusals
+        })
     }
 
     /// A job's file is broken. `true` if that is to be reported now.
     pub fn broken(&mut self, work: &Work) -> bool {
         let ending = self.ending;
-        let Some(job) = self.end(work.id) else { return false };
-        job.changed = work.changed.or(job.changed);
-        let now = Instant::now();
-        let broken = job.broken.get_or_insert(Broken { since: now, reported: false });
-        let report_at = broken.since + BROKEN;
-        if broken.reported {
-            return false;
-        }
-        if now < report_at && !ending {
-            self.schedule(work.id, report_at);
-            return false;
-        }
-        broken.reported = true;
-        true
+        self.end(work, |job| {
+            let now = Instant::now();
+            let broken = job.broken.get_or_insert(Broken { since: now, reported: false });
+            let report_at = broken.since + BROKEN;
+            let is_due = !broken.reported && (ending || now >= report_at);
+            broken.reported |= is_due;
+            if broken.reported {
+                job.changed = work.changed.or(job.changed);
+            } else {
+                job.retry(work, report_at);
+            }
+            is_due
+        })
     }
 
     /// Everything is due now, for the process is about to end. That goes for broken files too, which
     /// may be whole by now; one that is still broken is not waited for.
     pub fn hurry(&mut self) {
         self.ending = true;
-        let now = Instant::now();
-        self.due = std::mem::take(&mut self.due).into_iter().map(|(_, id)| (now, id)).collect();
-        for job in self.jobs.values_mut() {
-            if let When::At(at) = &mut job.when {
-                *at = now;
+        for id in self.lanes.jobs().collect::<Vec<_>>() {
+            if let Some(job) = self.jobs.get_mut(&id) {
+                (job.wanted, job.not_before) = (Some(Instant::now()), None);
             }
+            self.place(id);
         }
     }
 
-    /// Whether there is nothing to do, now or later.
-    pub fn is_idle(&self) -> bool {
-        self.due.is_empty() && self.backlog.is_empty() && self.working == 0
+    /// Jobs that wait or are in work; broken files that are not reported yet are among them.
+    pub fn pending(&self) -> usize {
+        self.working + self.lanes.len()
     }
 
-    /// Jobs that are due some time, in the backlog or in work; broken files that wait are among them.
-    pub fn pending(&self) -> usize {
-        self.jobs.values().filter(|job| job.working || job.when != When::Never).count()
+    /// Whether S3 has refused all that is pending too often.
+    pub fn is_hopeless(&self) -> bool {
+        let is_hopeless = |id| self.jobs.get(&id).is_some_and(|job| job.refusals >= HOPELESS);
+        self.working == 0 && self.lanes.jobs().all(is_hopeless)
     }
 
     /// Broken files that have been reported.
@@ -201,34 +220,61 @@ impl Queue {
         self.jobs.values().filter(|job| job.broken.as_ref().is_some_and(|broken| broken.reported)).count()
     }
 
-    /// Jobs in work.
-    pub fn working(&self) -> usize {
-        self.working
-    }
-
-    fn end(&mut self, id: JobId) -> Option<&mut Job> {
+    /// Ends the work on a job with what came of it.
+    fn end<T: Default>(&mut self, work: &Work, outcome: impl FnOnce(&mut Job) -> T) -> T {
         self.working = self.working.saturating_sub(1);
-        let job = self.jobs.get_mut(&id)?;
+        let Some(job) = self.jobs.get_mut(&work.id) else { return T::default() };
         job.working = false;
-        Some(job)
+        let pause = |(at, bytes): (Instant, u64)| {
+            at + self.settle.max(READ_PAUSE) + Duration::from_millis(bytes.saturating_mul(1000) / READ_SIZE)
+        };
+        job.not_before = work.read.map(pause);
+        let outcome = outcome(job);
+        self.place(work.id);
+        outcome
     }
 
-    /// Makes a job due, unless it is due before.
-    fn schedule(&mut self, id: JobId, at: Instant) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        if let When::At(before) = job.when {
-            if before <= at {
-                return;
-            }
-            self.due.remove(&(before, id));
+    /// Puts a job where it waits, if it does.
+    fn place(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(&id).filter(|job| !job.working) else { return };
+        if let Some((lane, at)) = job.waits.take() {
+            self.lanes.remove(lane, at, id);
         }
-        job.when = When::At(at);
-        self.due.insert((at, id));
+        if let Some(wanted) = job.wanted {
+            let at = job.not_before.map_or(wanted, |not_before| wanted.max(not_before));
+            let lane = match job.changed {
+                _ if job.refusals > 0 => Lane::Refused,
+                Some(_) => Lane::Changed,
+                None => Lane::Found,
+            };
+            job.waits = Some((lane, at));
+            self.lanes.insert(lane, at, id);
+        }
+    }
+}
+
+impl Job {
+    /// The file is to be looked at then, or before.
+    fn want(&mut self, at: Instant) {
+        self.wanted = Some(self.wanted.map_or(at, |wanted| wanted.min(at)));
+    }
+
+    /// The same once more, for the change that was being published.
+    fn retry(&mut self, work: &Work, at: Instant) {
+        self.changed = work.changed.or(self.changed);
+        self.want(at);
+    }
+
+    /// S3 did not take the file, or it did and its answer was lost.
+    fn fail(&mut self, work: &Work) {
+        let now = Instant::now();
+        self.retry(work, now);
+        (self.sent, self.failed) = (None, Some(now));
     }
 }
 
 /// The pause after so many failures in a row: half of it is random.
-pub fn backoff(failures: u32) -> Duration {
-    let longest = BACKOFF.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(MAX_BACKOFF);
-    longest.mul_f64(0.5 + fastrand::f64() / 2.0)
+pub fn backoff(first: Duration, failures: u32, longest: Duration) -> Duration {
+    let pause = first.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(longest);
+    pause.mul_f64(0.5 + fastrand::f64() / 2.0)
 }

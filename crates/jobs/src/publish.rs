@@ -1,6 +1,21 @@
 //! `jobs publish`: status files from a directory to S3.
 //!
-//! The crate [`publish`] does it. Here are the command line, signals, and what the operator reads.
+//! Here are the command line, signals and the log. [`watch`] tells which files changed, [`queue`] when
+//! each is looked at, [`lanes`] where they wait until then, [`file`] reads one whole, [`upload`] sends it, [`outage`] says whether S3 takes any, [`publisher`]
+//! runs all of them, and [`summary`] counts. What the operator reads are events of `tracing`. They name jobs by their ids, and
+//! have neither content nor credentials.
+//!
+//! The directory is the memory: what is not sent yet is still there, so a restart loses nothing and
+//! nothing is kept twice.
+
+mod file;
+mod lanes;
+mod outage;
+mod publisher;
+mod queue;
+mod summary;
+mod upload;
+mod watch;
 
 use std::{
     io,
@@ -10,7 +25,6 @@ use std::{
 use aws_config::retry::RetryConfig;
 use clap::Args;
 use humantime::Duration;
-use publish::{Publisher, Target, Unfinished, Unwatched, Watch};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{
     filter::{LevelFilter, Targets},
@@ -19,6 +33,11 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
+use self::{
+    publisher::{Publisher, Unfinished},
+    upload::Target,
+    watch::{Unwatched, Watch},
+};
 use crate::{
     failure::Failure,
     s3::{self, Location},
@@ -83,7 +102,7 @@ pub async fn run(publish: Publish) -> Result<(), Failure> {
 
 /// Starts logging. The libraries underneath log warnings and errors only.
 fn log() {
-    let own = Targets::new().with_default(LevelFilter::WARN).with_target("publish", LevelFilter::INFO);
+    let own = Targets::new().with_default(LevelFilter::WARN).with_target("jobs", LevelFilter::INFO);
     let lines = fmt::layer()
         .json()
         .flatten_event(true)

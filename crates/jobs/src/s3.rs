@@ -1,15 +1,17 @@
 //! S3 as people know it: the SDK's client, with the default chain of credentials and regions.
 
+mod refusal;
+
 use std::{error::Error, fmt, str::FromStr, time::Duration};
 
 use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_s3::{
     Client,
-    config::{Builder, http::HttpResponse},
+    config::{Builder, StalledStreamProtectionConfig, http::HttpResponse},
     error::{ProvideErrorMetadata, SdkError},
 };
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
-use publish::{advice, reason};
+pub use refusal::{Scope, advice, reason, scope, status};
 
 use crate::failure::Failure;
 
@@ -65,6 +67,7 @@ pub async fn client(retries: RetryConfig) -> Result<Client, Failure> {
         .http_client(https)
         .retry_config(retries)
         .timeout_config(timeouts)
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled()) // the time for an attempt bounds it
         .load()
         .await;
     let own = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| std::env::var_os(name).is_some());

@@ -2,14 +2,14 @@
 
 use std::{
     collections::VecDeque,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     sync::Barrier,
 };
@@ -108,6 +108,11 @@ impl FaultS3 {
         &self.url
     }
 
+    /// The same as an address.
+    pub fn address(&self) -> SocketAddr {
+        self.url.trim_start_matches("http://").parse().unwrap()
+    }
+
     /// What the next requests get, one after the other.
     pub fn then(&self, acts: impl IntoIterator<Item = Act>) {
         self.state.lock().unwrap().script.extend(acts);
@@ -144,12 +149,17 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(stream: S, state: &Mutex<St
                 return None;
             }
         }
+        let body = header(&head, "content-length").map_or(0, |length| length.parse().unwrap());
         let act = {
             let mut state = state.lock().unwrap();
             let act = state.script.pop_front().unwrap_or_else(|| (state.otherwise)(&head));
             state.requests.push(head);
             act
         };
+        // A request that hangs is not read to its end.
+        if !matches!(act, Act::Hang(_)) {
+            tokio::io::copy(&mut (&mut stream).take(body), &mut tokio::io::sink()).await.ok()?;
+        }
         match act {
             Act::Answer(bytes) => stream.write_all(&bytes).await.ok()?,
             Act::AnswerShared(bytes) => stream.write_all(&bytes).await.ok()?,
@@ -184,6 +194,12 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(stream: S, state: &Mutex<St
             }
         }
     }
+}
+
+/// A header of a request's head.
+pub fn header<'h>(head: &'h str, name: &str) -> Option<&'h str> {
+    let lines = head.lines().filter_map(|line| line.split_once(':'));
+    lines.filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
 }
 
 /// Has the kernel close the connection with RST instead of FIN.

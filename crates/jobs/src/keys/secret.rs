@@ -3,8 +3,6 @@
 //! The form is that of GitHub's tokens. Scanners find it by its beginning and length, and the
 //! checksum tells a real key from a look-alike without asking anybody.
 
-use std::fmt::Write;
-
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
@@ -42,10 +40,7 @@ impl Secret {
 
     /// What the ring has of it: its SHA-256 in hexadecimal digits.
     pub fn sha256(&self) -> String {
-        Sha256::digest(&self.0).iter().fold(String::new(), |mut digits, byte| {
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        })
+        hex::encode(Sha256::digest(&self.0))
     }
 
     /// Whether it looks like a key of ours and its checksum says that it is not.

@@ -111,9 +111,7 @@ impl Store {
             match put.body(ByteStream::from(text.into_bytes())).send().await {
                 Ok(_) => return Ok(()),
                 // Changed since; being changed right now; deleted since.
-                Err(error)
-                    if matches!(publish::status(&error), Some(412 | 409)) || error.code() == Some("NoSuchKey") =>
-                {
+                Err(error) if matches!(s3::status(&error), Some(412 | 409)) || error.code() == Some("NoSuchKey") => {
                     let longest = BACKOFF.saturating_mul(1 << attempt.min(10)).min(MAX_BACKOFF);
                     tokio::time::sleep(longest.mul_f64(fastrand::f64())).await;
                 }

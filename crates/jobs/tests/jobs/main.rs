@@ -9,4 +9,5 @@ mod publish;
 mod publish_faults;
 mod publish_memory;
 mod publish_permissions;
+mod publish_refused;
 mod toolkit;

@@ -8,6 +8,36 @@ use aws_sdk_s3::{
 };
 use job_status::chain;
 
+/// Which requests a failure counts for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Those for the same object.
+    Object,
+    /// Those with the same credentials.
+    Credentials,
+    /// All.
+    All,
+}
+
+/// Which requests a failure counts for.
+pub fn scope<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Scope {
+    match (status(error), error.code()) {
+        (Some(401), _)
+        | (_, Some("ExpiredToken" | "InvalidAccessKeyId" | "InvalidToken" | "SignatureDoesNotMatch")) => {
+            Scope::Credentials
+        }
+        (_, Some("NoSuchBucket" | "AuthorizationHeaderMalformed" | "RequestTimeTooSkewed")) => Scope::All,
+        (Some(400..500), _) => Scope::Object,
+        (Some(_), _) => Scope::All,
+        (None, _) => match error {
+            // It was connected, or there would be another error.
+            SdkError::TimeoutError(_) => Scope::Object,
+            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => Scope::All,
+            _ => Scope::Credentials,
+        },
+    }
+}
+
 /// The status of S3's answer, if there was one.
 pub fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())

@@ -23,7 +23,7 @@ use notify::{
 };
 use tokio::sync::Notify;
 
-use crate::file;
+use super::file;
 
 /// Changes since they were last taken.
 #[derive(Default)]
@@ -86,22 +86,22 @@ impl Watch {
         Ok(Self { directory: directory.into(), watcher, shared, _lock: lock })
     }
 
-    pub(crate) fn directory(&self) -> &Path {
+    pub fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// Waits until something has changed.
-    pub(crate) async fn changed(&self) {
+    pub async fn changed(&self) {
         self.shared.wake.notified().await;
     }
 
     /// What has changed since this was last called.
-    pub(crate) fn take(&self) -> Changes {
+    pub fn take(&self) -> Changes {
         std::mem::take(&mut *self.shared.changes())
     }
 
     /// Watches the directory that is there now, if another one has taken its place.
-    pub(crate) fn follow(&mut self) -> notify::Result<()> {
+    pub fn follow(&mut self) -> notify::Result<()> {
         if identity(&self.directory)? != self.watcher.identity {
             self.watcher = watch(&self.directory, &self.shared)?;
         }

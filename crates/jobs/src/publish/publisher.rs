@@ -1,10 +1,10 @@
 //! The loop: what changed goes into the queue, what is due goes to S3, what failed goes back.
 //!
-//! Any failure of S3's counts for all files: until an upload succeeds again, one is tried at a time,
-//! with a pause that grows to ten seconds.
+//! A failure is the file's own, or it counts for all: then there is an [`Outage`] until S3 answers
+//! again. S3's answer tells which. A failure that would count for all is the file's own if S3 has taken
+//! others since it last failed for this one.
 
 use std::{
-    collections::HashMap,
     future::Future,
     pin::pin,
     sync::Arc,
@@ -12,43 +12,39 @@ use std::{
 };
 
 use aws_sdk_s3::Client;
-use job_status::JobId;
 use tokio::{
     task::{JoinError, JoinSet},
     time::{Instant, MissedTickBehavior, interval_at, sleep_until},
 };
 use tracing::{error, info, warn};
 
-use crate::{
-    file::{self, Stamp},
-    queue::{Queue, Work, backoff},
+use super::{
+    file,
+    outage::Outage,
+    queue::{Queue, Sent, Work},
     summary::{Summary, millis},
-    upload::{Outcome, Plan, Refused, Sent, Target, Uploader},
+    upload::{Failed, Outcome, Target, Uploader},
     watch::Watch,
 };
+use crate::s3::Scope;
 
-/// Uploads at a time. S3 takes some 50 ms for one, so this is 600 a second.
-const AT_ONCE: usize = 32;
 /// From one summary to the next, and from one look at the whole directory to the next.
 const MINUTE: Duration = Duration::from_mins(1);
 /// What ending may take: systemd and Docker kill 10 seconds after SIGTERM or later.
 const DRAIN: Duration = Duration::from_millis(9500);
-/// Failures in a row after which `--once` gives up.
-const ONCE_FAILURES: u32 = 5;
+/// How often the queue is looked at, though nothing has happened.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Publishes one directory.
 pub struct Publisher {
     watch: Watch,
     uploader: Arc<Uploader>,
-    settle: Duration,
     since: Duration,
     queue: Queue,
-    /// What the bucket has of each file.
-    sent: HashMap<JobId, (Stamp, [u8; 32])>,
     tasks: JoinSet<(Work, Outcome)>,
-    failures: u32,
-    /// No upload starts before.
-    resume: Instant,
+    outage: Option<Outage>,
+    /// When S3 last took a file.
+    taken: Option<Instant>,
     ending: bool,
     summary: Summary,
 }
@@ -78,13 +74,11 @@ impl Publisher {
         Self {
             watch,
             uploader: Arc::new(Uploader::new(client, target)),
-            settle,
             since,
-            queue: Queue::default(),
-            sent: HashMap::new(),
+            queue: Queue::new(settle),
             tasks: JoinSet::new(),
-            failures: 0,
-            resume: Instant::now(),
+            outage: None,
+            taken: None,
             ending: false,
             summary: Summary::default(),
         }
@@ -105,10 +99,10 @@ impl Publisher {
         info!(event = "started", directory = %self.watch.directory().display(), target, "publishing");
         loop {
             self.start_due();
-            if (once || self.ending) && self.queue.is_idle() {
+            if (once || self.ending) && self.queue.pending() == 0 {
                 break;
             }
-            if once && self.failures >= ONCE_FAILURES {
+            if once && (self.queue.is_hopeless() || self.outage.as_ref().is_some_and(Outage::is_hopeless)) {
                 break;
             }
             let wake = self.wake();
@@ -128,7 +122,9 @@ impl Publisher {
                     self.ending = true;
                     self.look().await;
                     self.queue.hurry();
-                    self.resume = Instant::now();
+                    if let Some(outage) = &mut self.outage {
+                        outage.resume = Instant::now();
+                    }
                 }
                 () = sleep_until(end), if self.ending => break,
             }
@@ -163,23 +159,13 @@ impl Publisher {
             Err(panic) => return error!(event = "not_read", error = %panic, "the directory cannot be read"),
         };
         let oldest = SystemTime::now().checked_sub(self.since).unwrap_or(SystemTime::UNIX_EPOCH);
-        let mut still = HashMap::with_capacity(found.len());
-        for file in found {
-            let sent = self.sent.remove(&file.id);
-            if sent.is_none_or(|(stamp, _)| stamp != file.stamp) && file.modified >= oldest {
-                self.queue.found(file.id, file.name);
-            }
-            if let Some(sent) = sent {
-                still.insert(file.id, sent);
-            }
-        }
-        self.sent = still;
+        self.queue.found(found, |file| file.modified >= oldest);
     }
 
     async fn note_changes(&mut self) {
         let changes = self.watch.take();
         for (id, name) in changes.names {
-            self.queue.changed(id, name, self.settle);
+            self.queue.changed(id, name);
         }
         if changes.lost {
             warn!(event = "changes_lost", "the system could not report every change; looking at all files");
@@ -188,108 +174,94 @@ impl Publisher {
     }
 
     fn start_due(&mut self) {
-        while Instant::now() >= self.resume && self.queue.working() < self.at_once() {
+        while self.outage.as_ref().is_none_or(|outage| Instant::now() >= outage.resume) {
             let Some(work) = self.queue.next() else { break };
-            let plan = Plan {
-                path: self.watch.directory().join(&work.name),
-                compare: work.changed.is_none(),
-                sent: self.sent.get(&work.id).map(|(_, sha256)| *sha256),
-            };
-            let uploader = Arc::clone(&self.uploader);
-            self.tasks.spawn(async move {
-                let outcome = uploader.publish(work.id, plan).await;
-                (work, outcome)
-            });
+            if let Some(outage) = &mut self.outage {
+                outage.probe();
+            }
+            let path = self.watch.directory().join(&work.name);
+            self.tasks.spawn(Arc::clone(&self.uploader).publish(work, path));
         }
     }
 
     /// When to look for due jobs again, if nothing else happens.
     fn wake(&self) -> Instant {
-        let later = Instant::now() + MINUTE;
-        if self.queue.working() < self.at_once() {
-            self.queue.next_due().map_or(later, |due| due.max(self.resume))
-        } else {
-            later // the end of an upload comes first
-        }
-    }
-
-    fn at_once(&self) -> usize {
-        if self.failures == 0 { AT_ONCE } else { 1 }
+        let later = Instant::now() + SECOND;
+        let resume = self.outage.as_ref().map(|outage| outage.resume);
+        self.queue.next_due().map_or(later, |due| resume.map_or(due, |resume| due.max(resume)).min(later))
     }
 
     fn finish(&mut self, work: &Work, outcome: Outcome) {
         match outcome {
-            Outcome::Published(sent) => {
-                self.succeeded();
+            Outcome::Published(sent, bytes) => {
+                self.took();
                 let delay = work.changed.map(|changed| changed.elapsed());
-                info!(event = "published", job_id = %work.id, bytes = sent.bytes, delay_ms = delay.map(millis), "published");
+                info!(event = "published", job_id = %work.id, bytes, delay_ms = delay.map(millis), "published");
                 self.summary.published += 1;
-                self.summary.bytes += sent.bytes as u64;
+                self.summary.bytes += bytes as u64;
                 self.summary.slowest = self.summary.slowest.max(delay.unwrap_or_default());
-                self.settled(work, &sent);
+                self.queue.done(work, sent);
             }
             Outcome::Present(sent) => {
-                self.succeeded();
-                self.summary.unchanged += 1;
-                self.settled(work, &sent);
+                self.took();
+                self.unchanged(work, sent);
             }
-            Outcome::Unchanged(sent) => {
-                self.summary.unchanged += 1;
-                self.settled(work, &sent);
-            }
-            Outcome::Broken(_) if self.ending => self.queue.done(work.id), // the next start looks at it again
+            Outcome::Unchanged(sent) => self.unchanged(work, sent),
+            Outcome::Broken(_) if self.ending => self.queue.gone(work), // the next start looks at it again
             Outcome::Broken(why) => {
-                let id = work.id;
                 if self.queue.broken(work) {
                     warn!(
                         event = "broken",
-                        job_id = %id,
+                        job_id = %work.id,
                         error = why,
                         hint = "the file waits until it is whole",
                         "a status file is broken"
                     );
                 }
             }
-            Outcome::Changing => self.queue.again(work, self.settle),
-            Outcome::Gone => {
-                self.sent.remove(&work.id);
-                self.queue.done(work.id);
-            }
-            Outcome::Failed(refused) => self.refused(work, &refused),
+            Outcome::Changing => self.queue.changing(work),
+            Outcome::Gone => self.queue.gone(work),
+            Outcome::Failed(failed) => self.failed(work, &failed),
         }
     }
 
-    fn settled(&mut self, work: &Work, sent: &Sent) {
-        self.sent.insert(work.id, (sent.stamp, sent.sha256));
-        self.queue.done(work.id);
+    fn unchanged(&mut self, work: &Work, sent: Sent) {
+        self.summary.unchanged += 1;
+        self.queue.done(work, sent);
     }
 
-    fn succeeded(&mut self) {
-        if self.failures > 0 {
-            info!(event = "recovered", pending = self.queue.pending(), "S3 takes files again");
+    fn took(&mut self) {
+        self.taken = Some(Instant::now());
+        self.recovered();
+    }
+
+    fn recovered(&mut self) {
+        if self.outage.take().is_some() {
+            info!(event = "recovered", pending = self.queue.pending(), "S3 answers again");
         }
-        self.failures = 0;
     }
 
-    fn refused(&mut self, work: &Work, refused: &Refused) {
-        // S3 may have taken it all the same: what it has is not known any more.
-        self.sent.remove(&work.id);
+    fn failed(&mut self, work: &Work, failed: &Failed) {
         self.summary.failed += 1;
-        let now = Instant::now();
-        // Those that were under way when the first failed tell nothing new.
-        if now >= self.resume {
-            self.failures = self.failures.saturating_add(1);
-            self.resume = now + backoff(self.failures);
-            let Refused { error, advice } = refused;
-            error!(
-                event = "upload_failed",
-                job_id = %work.id,
-                error,
-                hint = advice,
-                pending = self.queue.pending(),
-                "S3 did not take a file; it is tried again"
-            );
+        let Failed { error, hint, scope, .. } = failed;
+        let took_others = work.failed.is_some_and(|failed| self.taken.is_some_and(|taken| taken > failed));
+        let (is_news, message);
+        if *scope == Scope::Object || took_others {
+            if failed.is_answer {
+                self.recovered();
+            }
+            // A file that is refused for days does not fill the log.
+            is_news = self.queue.refused(work).is_power_of_two();
+            message = "S3 did not take this file; it is tried again, and the others go on";
+        } else {
+            self.queue.failed(work);
+            is_news = self.outage.as_mut().is_none_or(|outage| outage.fail(work.started));
+            self.outage.get_or_insert_with(Outage::begin);
+            message = "S3 takes no files; they wait";
         }
-        self.queue.failed(work);
+        if is_news {
+            let pending = self.queue.pending();
+            error!(event = "upload_failed", job_id = %work.id, error, hint, pending, "{message}");
+        }
     }
 }

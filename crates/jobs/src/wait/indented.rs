@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Values that are nested deeper stay in their line. Status files may be nested to any depth.
-const DEEPEST: usize = 16;
+const DEEPEST: usize = 12;
 
 /// Prints a JSON text to stdout.
 pub fn print(json: &str) -> io::Result<()> {

@@ -1,6 +1,6 @@
-//! `jobs keys`: who may ask. The ring is read and judged by the function's own parser.
+//! `jobs keys`: who may ask. The function's own parser judges the keyring.
 //!
-//! [`store`] is where a ring is and how it is changed without losing what others change,
+//! [`store`] is where a keyring is and how it is changed without losing what others change,
 //! [`document`] its text, [`secret`] a key, [`moment`] an expiry, [`report`] what is shown of it.
 
 mod document;
@@ -9,10 +9,7 @@ mod report;
 mod secret;
 mod store;
 
-use std::{
-    io::{self, IsTerminal, Read},
-    time::SystemTime,
-};
+use std::io::{self, IsTerminal, Read};
 
 use clap::{Args, Subcommand};
 use document::Entry;
@@ -29,12 +26,12 @@ const MAX_PRESENTED: u64 = 16 * 1024;
 
 /// Issues, rotates and revokes API keys, and checks the keyring
 ///
-/// Exit codes: 0 done; 1 no: there is no such key or ring, the ring is not valid, a key is about to
-/// expire; 2 usage; 6 the ring could not be read or written.
+/// Exit codes: 0 done; 1 no: there is no such key or keyring, the keyring is not valid, a key has
+/// expired or soon will; 2 usage; 6 the keyring could not be read or written.
 #[derive(Args)]
 pub struct Keys {
     /// The keyring: `s3://bucket/key` or a file
-    #[arg(long, env = "JOBS_RING", global = true, value_name = "RING")]
+    #[arg(long, env = "JOBS_RING", global = true, value_name = "KEYRING")]
     ring: Option<Store>,
 
     /// Answer in JSON
@@ -47,17 +44,17 @@ pub struct Keys {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Makes a key, prints it once, and puts its digest into the ring
+    /// Makes a key, prints it once, and puts its digest into the keyring
     Add {
         /// What log lines call the key
         name: String,
-        /// The key's own folder, such as acme/: it sees no other jobs
+        /// The key sees only the jobs below this prefix, such as acme/
         #[arg(long)]
         prefix: Option<String>,
         /// When the key stops working: after a span such as 90d, or at the start of a day (UTC) such as 2027-06-30
         #[arg(long, value_name = "SPAN|DATE")]
         expires: Option<Expiry>,
-        /// Make a new ring if there is none
+        /// Make a new keyring if there is none
         #[arg(long)]
         create: bool,
     },
@@ -75,7 +72,7 @@ enum Verb {
         #[arg(long, value_name = "SPAN|DATE")]
         expires: Option<Expiry>,
     },
-    /// Takes a key out of the ring
+    /// Takes a key out of the keyring
     Revoke {
         /// The key's name
         name: String,
@@ -86,9 +83,9 @@ enum Verb {
         #[arg(long, default_value = "30d", value_name = "SPAN")]
         expiring: Duration,
     },
-    /// Has the function's own parser judge the ring
+    /// Has the function's own parser judge the keyring
     Check {
-        /// Fail too if a key expires within this span
+        /// Fail too if a key has expired, or will within this span
         #[arg(long, value_name = "SPAN")]
         expiring: Option<Duration>,
     },
@@ -98,23 +95,24 @@ enum Verb {
 
 /// Does what was asked of the keyring.
 pub async fn run(keys: Keys) -> Result<(), Failure> {
-    let ring = keys.ring.ok_or_else(|| {
+    let keyring = keys.ring.ok_or_else(|| {
         Failure::usage("which keyring?").advise("give --ring s3://bucket/key or --ring FILE, or set JOBS_RING")
     })?;
     let report = Report { json: keys.json, now: moment::now() };
     match keys.verb {
         Verb::Add { name, prefix, expires, create } => {
-            let entry = Entry { name, prefix, expires: at(expires, &report)? };
-            add(&ring, &report, entry, create).await
+            let secret = Secret::generate()?;
+            let entry = Entry::new(name, &secret, prefix, at(expires, &report)?);
+            add(&keyring, &report, &secret, entry, create).await
         }
         Verb::Rotate { name, overlap, new_name, expires } => {
             let new = NewKey { name: new_name, expires: at(expires, &report)? };
-            rotate(&ring, &report, &name, Expiry::After(*overlap), new).await
+            rotate(&keyring, &report, &name, Expiry::After(*overlap), new).await
         }
-        Verb::Revoke { name } => revoke(&ring, &report, &name).await,
-        Verb::List { expiring } => report.list(&ring.read().await?.entries(), *expiring),
-        Verb::Check { expiring } => report.check(&ring, &ring.read().await?.entries(), expiring.map(|span| *span)),
-        Verb::Whose => whose(&ring, &report).await,
+        Verb::Revoke { name } => revoke(&keyring, &report, &name).await,
+        Verb::List { expiring } => report.list(keyring.read().await?.entries(), *expiring),
+        Verb::Check { expiring } => report.check(&keyring, &keyring.read().await?, expiring.map(|span| *span)),
+        Verb::Whose => whose(&keyring, &report).await,
     }
 }
 
@@ -129,20 +127,20 @@ fn at(expires: Option<Expiry>, report: &Report) -> Result<Option<time::OffsetDat
     }
 }
 
-async fn add(ring: &Store, report: &Report, entry: Entry, create: bool) -> Result<(), Failure> {
-    let secret = Secret::generate()?;
-    ring.change(create, |document| {
-        if is_in(document, &secret) {
-            return Ok(None);
+async fn add(keyring: &Store, report: &Report, secret: &Secret, entry: Entry, create: bool) -> Result<(), Failure> {
+    let change = keyring.change(create, |document| {
+        if document.find(secret).is_some() {
+            return Ok(false); // written before, though S3's answer was lost
         }
         if document.entry(&entry.name).is_some() {
-            return Err(Failure::no(format!("{ring} has a key with the name {:?} already", entry.name))
+            return Err(Failure::no(format!("{keyring} has a key with the name {:?} already", entry.name))
                 .advise("choose another name, or replace the key with jobs keys rotate"));
         }
-        Ok(Some(document.with(&entry, &secret.sha256())))
-    })
-    .await?;
-    report.issued(&secret, &entry, None)
+        document.add(entry.clone());
+        Ok(true)
+    });
+    change.await?;
+    report.issued(secret, &entry, None)
 }
 
 struct NewKey {
@@ -150,54 +148,52 @@ struct NewKey {
     expires: Option<time::OffsetDateTime>,
 }
 
-async fn rotate(ring: &Store, report: &Report, name: &str, overlap: Expiry, new: NewKey) -> Result<(), Failure> {
+async fn rotate(keyring: &Store, report: &Report, name: &str, overlap: Expiry, new: NewKey) -> Result<(), Failure> {
     let secret = Secret::generate()?;
     let until = overlap.moment(report.now).ok_or_else(|| Failure::usage("no key lives so long"))?;
     let mut issued = None;
-    ring.change(false, |document| {
-        if is_in(document, &secret) {
-            return Ok(None);
+    let change = keyring.change(false, |document| {
+        if document.find(&secret).is_some() {
+            return Ok(false); // written before, though S3's answer was lost
         }
-        let mut old = document.entry(name).ok_or_else(|| no_such_key(ring, name))?;
-        let new_name = new.name.clone().unwrap_or_else(|| next_name(name, |name| document.entry(name).is_some()));
-        if document.entry(&new_name).is_some() {
-            return Err(Failure::no(format!("{ring} has a key with the name {new_name:?} already"))
+        let old = document.entry(name).ok_or_else(|| no_such_key(keyring, name))?;
+        if old.expires().is_none_or(|expires| expires > until) {
+            old.expire(until);
+        }
+        let old = old.clone();
+        let names = document.names();
+        let new_name = new.name.clone().unwrap_or_else(|| next_name(name, |name| names.contains(name)));
+        if names.contains(new_name.as_str()) {
+            return Err(Failure::no(format!("{keyring} has a key with the name {new_name:?} already"))
                 .advise("choose another with --as"));
         }
-        let entry = Entry { name: new_name, prefix: old.prefix.clone(), expires: new.expires };
-        let text = if old.expires.is_none_or(|expires| expires > until) {
-            old.expires = Some(until);
-            document.expiring(name, until)
-        } else {
-            document.text().to_owned() // it expires before
-        };
-        let text = document::Document::parse(text).map_err(|error| Failure::no(format!("{ring} {error}")))?;
-        let text = text.with(&entry, &secret.sha256());
+        let entry = Entry::new(new_name, &secret, old.prefix.clone(), new.expires);
+        document.add(entry.clone());
         issued = Some((entry, old));
-        Ok(Some(text))
-    })
-    .await?;
+        Ok(true)
+    });
+    change.await?;
     match issued {
         Some((entry, old)) => report.issued(&secret, &entry, Some(&old)),
         None => Ok(()),
     }
 }
 
-async fn revoke(ring: &Store, report: &Report, name: &str) -> Result<(), Failure> {
+async fn revoke(keyring: &Store, report: &Report, name: &str) -> Result<(), Failure> {
     let mut tries = 0;
-    ring.change(false, |document| {
+    let change = keyring.change(false, |document| {
         tries += 1;
-        match document.entry(name) {
-            Some(_) => Ok(Some(document.without(name))),
-            None if tries > 1 => Ok(None), // written before, though S3's answer was lost
-            None => Err(no_such_key(ring, name)),
+        match document.remove(name) {
+            // Written before, though S3's answer was lost.
+            false if tries == 1 => Err(no_such_key(keyring, name)),
+            removed => Ok(removed),
         }
-    })
-    .await?;
+    });
+    change.await?;
     report.revoked(name)
 }
 
-async fn whose(ring: &Store, report: &Report) -> Result<(), Failure> {
+async fn whose(keyring: &Store, report: &Report) -> Result<(), Failure> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
         remark("Paste the key, then press Enter and Ctrl-D:");
@@ -210,29 +206,18 @@ async fn whose(ring: &Store, report: &Report) -> Result<(), Failure> {
     if secret.expose().is_empty() {
         return Err(Failure::usage("there is no key on stdin").advise("pipe the key in: jobs keys whose < key.txt"));
     }
-    let document = ring.read().await?;
-    // At the beginning of time no key had expired: this finds expired ones too.
-    let Some(key) = document.ring().find(secret.expose().as_bytes(), SystemTime::UNIX_EPOCH) else {
-        let failure = Failure::no(format!("{ring} has no such key"));
-        return Err(if secret.is_mistyped() {
-            failure.advise("it was cut off or mistyped: its checksum is wrong")
+    match keyring.read().await?.find(&secret) {
+        Some(entry) => report.whose(entry),
+        None => Err(Failure::no(format!("{keyring} has no such key")).advise(if secret.is_mistyped() {
+            "it was cut off or mistyped: its checksum is wrong"
         } else {
-            failure.advise("it was revoked, or belongs to another ring")
-        });
-    };
-    match document.entry(&key.name) {
-        Some(entry) => report.whose(&entry),
-        None => Err(no_such_key(ring, &key.name)),
+            "it was revoked, or belongs to another keyring"
+        })),
     }
 }
 
-/// Whether a write of ours got through although S3's answer did not.
-fn is_in(document: &document::Document, secret: &Secret) -> bool {
-    document.ring().find(secret.expose().as_bytes(), SystemTime::UNIX_EPOCH).is_some()
-}
-
-fn no_such_key(ring: &Store, name: &str) -> Failure {
-    Failure::no(format!("{ring} has no key with the name {name:?}")).advise("jobs keys list shows the names")
+fn no_such_key(keyring: &Store, name: &str) -> Failure {
+    Failure::no(format!("{keyring} has no key with the name {name:?}")).advise("jobs keys list shows the names")
 }
 
 /// The name with the number at its end counted up, or with a 2, whichever is free.

@@ -1,4 +1,4 @@
-//! When a key expires: how people say it, and how the ring has it.
+//! When a key expires: how people say it, and how the keyring has it.
 
 use std::time::Duration;
 
@@ -44,14 +44,14 @@ pub fn now() -> OffsetDateTime {
     now.replace_nanosecond(0).unwrap_or(now)
 }
 
-/// A moment as the ring has it.
+/// A moment as the keyring has it.
 pub fn parse(text: &str) -> Option<OffsetDateTime> {
     OffsetDateTime::parse(text, &Rfc3339).ok()
 }
 
-/// The same, to be written: RFC 3339 in UTC.
+/// The same, to be written: RFC 3339 in UTC, if the year 9999 is not over there.
 pub fn text(moment: OffsetDateTime) -> String {
-    moment.to_offset(time::UtcOffset::UTC).format(&Rfc3339).unwrap_or_default()
+    moment.checked_to_offset(time::UtcOffset::UTC).unwrap_or(moment).format(&Rfc3339).unwrap_or_default()
 }
 
 /// How far away a moment is, for people: `in 12 days`, `3 days ago`.

@@ -9,7 +9,12 @@ use time::OffsetDateTime;
 
 use crate::{
     failure::Failure,
-    keys::{document::Entry, moment, secret::Secret, store::Store},
+    keys::{
+        document::{Document, Entry, is_too_large},
+        moment,
+        secret::Secret,
+        store::Store,
+    },
     output::remark,
 };
 
@@ -53,10 +58,10 @@ impl Report {
         let result = if self.json {
             let mut result = json!({
                 "key": secret.expose(), "name": entry.name, "prefix": entry.prefix,
-                "expires": entry.expires.map(moment::text),
+                "expires": entry.expires().map(moment::text),
             });
             if let (Some(old), Some(members)) = (replaced, result.as_object_mut()) {
-                let old = json!({ "name": old.name, "expires": old.expires.map(moment::text) });
+                let old = json!({ "name": old.name, "expires": old.expires().map(moment::text) });
                 members.insert("replaces".into(), old);
             }
             result.to_string()
@@ -66,9 +71,9 @@ impl Report {
         print(&result).map_err(|failure| {
             failure.advise(format!("nobody has seen the key: jobs keys revoke '{}', then make another", entry.name))
         })?;
-        let expiry = entry.expires.map_or("never expires".into(), |moment| format!("expires {}", self.date(moment)));
+        let expiry = entry.expires().map_or("never expires".into(), |moment| format!("expires {}", self.date(moment)));
         remark(format_args!("This is the only time that the key is shown. {} {expiry}.", entry.name));
-        if let Some((old, expires)) = replaced.and_then(|old| Some((old, old.expires?))) {
+        if let Some((old, expires)) = replaced.and_then(|old| Some((old, old.expires()?))) {
             remark(format_args!("{} expires {}.", old.name, self.date(expires)));
         }
         Ok(())
@@ -79,7 +84,7 @@ impl Report {
             print(&json!({ "name": name }).to_string())?;
         }
         remark(format_args!(
-            "{name} is out of the ring. Functions that read it from S3 refuse the key within 60 seconds."
+            "{name} is out of the keyring. Functions that read it from S3 refuse the key within 60 seconds."
         ));
         Ok(())
     }
@@ -91,7 +96,7 @@ impl Report {
         let mut table = Table::new();
         table.load_style(NOTHING).set_header(["NAME", "PREFIX", "EXPIRES", "STATE"]);
         for entry in entries {
-            let expires = entry.expires.map_or("never".into(), |expires| self.date(expires));
+            let expires = entry.expires().map_or("never".into(), |expires| self.date(expires));
             let prefix = entry.prefix.as_deref().unwrap_or("-");
             table.add_row([entry.name.as_str(), prefix, &expires, self.state(entry, soon).name()]);
         }
@@ -103,17 +108,19 @@ impl Report {
         Ok(())
     }
 
-    /// What there is to say about a valid ring.
-    pub fn check(&self, ring: &Store, entries: &[Entry], soon: Option<Duration>) -> Result<(), Failure> {
-        let expiring: Vec<_> = entries
-            .iter()
-            .filter(|entry| soon.is_some_and(|soon| self.state(entry, soon) == State::Expiring))
-            .collect();
+    /// What there is to say about a valid keyring.
+    pub fn check(&self, keyring: &Store, document: &Document, soon: Option<Duration>) -> Result<(), Failure> {
+        if is_too_large(document.size()) {
+            return Err(keyring.too_large(document.size()).advise("revoke expired keys"));
+        }
+        let entries = document.entries();
+        let expiring: Vec<_> =
+            entries.iter().filter(|entry| soon.is_some_and(|soon| self.state(entry, soon) != State::Active)).collect();
         if self.json {
             let expiring: Vec<_> = expiring.iter().map(|entry| self.json(entry, soon.unwrap_or(SOON))).collect();
             print(&json!({ "keys": entries.len(), "expiring": expiring }).to_string())?;
         } else {
-            print(&format!("{ring} is a valid keyring of {} keys", entries.len()))?;
+            print(&format!("{keyring} is a valid keyring of {} keys", entries.len()))?;
         }
         if entries.is_empty() {
             remark("It accepts nobody.");
@@ -122,10 +129,13 @@ impl Report {
             return Ok(());
         }
         let named = |entry: &&Entry| {
-            format!("{} expires {}", entry.name, entry.expires.map(|expires| self.date(expires)).unwrap_or_default())
+            let expires = entry.expires();
+            let verb = if expires.is_some_and(|expires| expires <= self.now) { "expired" } else { "expires" };
+            format!("{} {verb} {}", entry.name, expires.map(|expires| self.date(expires)).unwrap_or_default())
         };
-        Err(Failure::no(expiring.iter().map(named).collect::<Vec<_>>().join(", "))
-            .advise("give its owner another in time: jobs keys rotate NAME"))
+        Err(Failure::no(expiring.iter().map(named).collect::<Vec<_>>().join(", ")).advise(
+            "give its owner another in time: jobs keys rotate NAME; take out what has expired: jobs keys revoke NAME",
+        ))
     }
 
     pub fn whose(&self, entry: &Entry) -> Result<(), Failure> {
@@ -137,7 +147,7 @@ impl Report {
     }
 
     fn state(&self, entry: &Entry, soon: Duration) -> State {
-        match entry.expires.map(|expires| expires - self.now) {
+        match entry.expires().map(|expires| expires - self.now) {
             Some(left) if left <= time::Duration::ZERO => State::Expired,
             Some(left) if left <= soon => State::Expiring,
             _ => State::Active,
@@ -146,7 +156,7 @@ impl Report {
 
     fn json(&self, entry: &Entry, soon: Duration) -> Value {
         json!({
-            "name": entry.name, "prefix": entry.prefix, "expires": entry.expires.map(moment::text),
+            "name": entry.name, "prefix": entry.prefix, "expires": entry.expires().map(moment::text),
             "state": self.state(entry, soon).name(),
         })
     }

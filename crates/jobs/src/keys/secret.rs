@@ -38,7 +38,7 @@ impl Secret {
         &self.0
     }
 
-    /// What the ring has of it: its SHA-256 in hexadecimal digits.
+    /// What the keyring has of it: its SHA-256 in hexadecimal digits.
     pub fn sha256(&self) -> String {
         hex::encode(Sha256::digest(&self.0))
     }

@@ -9,18 +9,18 @@ use crate::harness::{S3, run, run_with};
 
 #[tokio::test]
 async fn twenty_at_once_leave_twenty_keys_in_s3() {
-    leave_their_keys("s3://jobs/config/ring.json").await;
+    leave_their_keys("s3://jobs/config/keyring.json").await;
 }
 
 #[tokio::test]
 async fn twenty_at_once_leave_twenty_keys_in_a_file() {
     let directory = tempfile::tempdir().unwrap();
-    leave_their_keys(directory.path().join("ring.json").to_str().unwrap()).await;
+    leave_their_keys(directory.path().join("keyring.json").to_str().unwrap()).await;
 }
 
-/// Twenty processes make the ring and add a key each; then half of the keys are revoked while ten
+/// Twenty processes make the keyring and add a key each; then half of the keys are revoked while ten
 /// more are added.
-async fn leave_their_keys(ring: &str) {
+async fn leave_their_keys(keyring: &str) {
     let s3 = S3::start().await;
     let at_once = async |commands: Vec<Vec<String>>| {
         let mut running = JoinSet::new();
@@ -35,10 +35,10 @@ async fn leave_their_keys(ring: &str) {
     let command = |verb: &str, number: u32| -> Vec<String> {
         let create = (verb == "add").then_some("--create");
         let name = format!("key-{number}");
-        ["keys", verb, &name, "--ring", ring].into_iter().chain(create).map(Into::into).collect()
+        ["keys", verb, &name, "--ring", keyring].into_iter().chain(create).map(Into::into).collect()
     };
     let keys = at_once((0..20).map(|number| command("add", number)).collect()).await;
-    let list = run(s3.jobs(&["keys", "list", "--json", "--ring", ring])).await.1;
+    let list = run(s3.jobs(&["keys", "list", "--json", "--ring", keyring])).await.1;
     let names: std::collections::BTreeSet<String> = serde_json::from_str::<Vec<Value>>(&list)
         .unwrap()
         .iter()
@@ -46,7 +46,7 @@ async fn leave_their_keys(ring: &str) {
         .collect();
     assert_eq!(names, (0..20).map(|number| format!("key-{number}")).collect());
     for key in keys {
-        let (code, _, stderr) = run_with(s3.jobs(&["keys", "whose", "--ring", ring]), &key).await;
+        let (code, _, stderr) = run_with(s3.jobs(&["keys", "whose", "--ring", keyring]), &key).await;
         assert_eq!(code, 0, "{stderr}");
     }
 
@@ -54,7 +54,7 @@ async fn leave_their_keys(ring: &str) {
         (0..10).map(|number| command("revoke", number)).chain((20..30).map(|number| command("add", number))).collect(),
     )
     .await;
-    let list = run(s3.jobs(&["keys", "list", "--json", "--ring", ring])).await.1;
+    let list = run(s3.jobs(&["keys", "list", "--json", "--ring", keyring])).await.1;
     let list: Vec<Value> = serde_json::from_str(&list).unwrap();
     assert!(
         list.len() == 20 && list.iter().all(|entry| entry["name"].as_str().unwrap().len() == "key-10".len()),
@@ -63,19 +63,20 @@ async fn leave_their_keys(ring: &str) {
 }
 
 #[tokio::test]
-async fn an_invalid_ring_in_s3_is_not_touched() {
+async fn an_invalid_keyring_in_s3_is_not_touched() {
     let s3 = S3::start().await;
-    let put = s3.client().put_object().bucket("jobs").key("ring.json");
+    let put = s3.client().put_object().bucket("jobs").key("keyring.json");
     put.body(b"{\"keys\":[{}]}".to_vec().into()).send().await.unwrap();
-    let (code, _, stderr) = run(s3.jobs(&["keys", "add", "acme", "--create", "--ring", "s3://jobs/ring.json"])).await;
+    let (code, _, stderr) =
+        run(s3.jobs(&["keys", "add", "acme", "--create", "--ring", "s3://jobs/keyring.json"])).await;
     assert!(code == 1 && stderr.contains("name is missing"), "{stderr}");
-    assert_eq!(fs::read(s3.objects().join("ring.json")).unwrap(), b"{\"keys\":[{}]}");
+    assert_eq!(fs::read(s3.objects().join("keyring.json")).unwrap(), b"{\"keys\":[{}]}");
 }
 
 #[tokio::test]
-async fn a_ring_that_cannot_be_reached_is_6_and_says_what_to_do() {
+async fn a_keyring_that_cannot_be_reached_is_6_and_says_what_to_do() {
     let s3 = S3::start().await;
-    let mut command = s3.jobs(&["keys", "list", "--ring", "s3://jobs/ring.json"]);
+    let mut command = s3.jobs(&["keys", "list", "--ring", "s3://jobs/keyring.json"]);
     command.env("AWS_SECRET_ACCESS_KEY", "wrong-secret");
     let (code, _, stderr) = run(command).await;
     assert!(code == 6 && stderr.contains("log in again") && !stderr.contains("wrong-secret"), "{stderr}");

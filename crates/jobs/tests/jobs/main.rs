@@ -4,6 +4,7 @@
 mod harness;
 mod keys;
 mod keys_at_once;
+mod keys_file;
 mod parser;
 mod publish;
 mod publish_faults;

@@ -34,11 +34,12 @@ pub struct Entry {
 }
 
 impl Document {
-    /// Reads a text.
+    /// Reads a text. A byte order mark in front of it is no part of it.
     ///
     /// # Errors
     /// What the function's parser says.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
+        let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
         Keyring::parse(text).map_err(|error| error.to_string())?;
         let document: Self = serde_json::from_slice(text).map_err(|error| format!("cannot be read: {error}"))?;
         Ok(Self { size: text.len(), ..document })

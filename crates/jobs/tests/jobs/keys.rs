@@ -276,3 +276,17 @@ async fn an_s3_without_etags_is_not_written_because_an_update_could_be_lost() {
     );
     assert!(server.take_requests().iter().all(|head| head.starts_with("GET ")));
 }
+
+#[tokio::test]
+async fn a_byte_order_mark_in_front_of_a_keyring_is_as_if_it_were_not_there() {
+    let keyring = KeyringFile::new(&format!("\u{feff}{KEYRING}"));
+    let (code, key, stderr) = keyring.keys(&["add", "beta"]).await;
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(accepts(&keyring.text(), key.trim()), Some(("beta".into(), String::new())));
+
+    let keyring = KeyringFile::new(&format!("\u{feff}{KEYRING}"));
+    let (code, list, stderr) = keyring.keys(&["list"]).await;
+    assert!(code == 0 && list.contains("zeta"), "{stderr}");
+    let (code, _, stderr) = keyring.keys(&["check"]).await;
+    assert_eq!(code, 0, "{stderr}");
+}

@@ -1,16 +1,14 @@
-//! How the endpoint scales, by arithmetic and a small simulation: what ten polls a day need and
-//! cost and how long callers wait, and the same for a hundred thousand polls a second.
+//! What polls cost, and what many of them need, by arithmetic.
 //!
-//! `cargo scaling` fills the tables of `docs/scaling.md` and draws the charts in `docs/scaling/`.
-//! All numbers come from `assumptions.rs` and from the function's own code. The random numbers
-//! have a fixed seed, so the same code makes the same bytes.
+//! `cargo scaling` fills the tables of `docs/design/scaling.md` and those about money on other pages, and
+//! draws the charts in `docs/design/scaling/`. All numbers come from `assumptions.rs` and from the
+//! function's own code, so the same code makes the same bytes.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 #![allow(clippy::doc_markdown)] // products' names
 
 mod assumptions;
 mod bill;
-mod burst;
 mod chart;
 mod cost;
 mod express;
@@ -21,33 +19,26 @@ mod traffic;
 use std::{fs, io, path::Path};
 
 fn main() -> io::Result<()> {
-    let bursts = burst::bursts();
     pages::update(
-        "docs/scaling.md",
+        "docs/design/scaling.md",
         "scaling",
         &[
             ("needs", &traffic::needs()),
             ("limits", &traffic::limits()),
-            ("doors", &bill::doors()),
-            ("arithmetic", &bill::arithmetic()),
             ("rates", &bill::rates()),
-            ("break-even", &bill::break_evens()),
-            ("cheaper", &bill::cheaper()),
+            ("load-balancer", &bill::load_balancer()),
             ("polls", &polling::polls()),
             ("progress", &polling::progress()),
-            ("burst", &burst::burst(&bursts)),
             ("express", &express::express()),
         ],
     )?;
     pages::update("docs/clients.md", "scaling", &[("savings", &polling::savings())])?;
-    pages::update("docs/operations.md", "scaling", &[("million", &bill::million()), ("standing", &bill::standing())])?;
+    pages::update("docs/operations.md", "scaling", &[("month", &bill::month())])?;
     pages::update("README.md", "scaling", &[("million", &bill::sentence())])?;
-    let charts = Path::new(pages::ROOT).join("docs/scaling");
+    pages::update("SECURITY.md", "scaling", &[("refused", &bill::refused())])?;
+    let charts = Path::new(pages::ROOT).join("docs/design/scaling");
     fs::create_dir_all(&charts)?;
-    traffic::draw_needs(&charts.join("needs.svg"));
     bill::draw_cost(&charts.join("cost.svg"));
     polling::draw_polls(&charts.join("polls.svg"));
-    polling::draw_delay(&charts.join("delay.svg"));
-    burst::draw_burst(&charts.join("burst.svg"), &bursts);
     Ok(())
 }

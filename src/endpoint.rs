@@ -149,8 +149,9 @@ impl Endpoint {
         // Compared as it arrived: a percent-encoded spelling is another path, and `%2F` is no slash. A route begins with
         // a slash, so what is in front of it are whole segments.
         let path = request.path.strip_suffix('/').unwrap_or(&request.path);
-        let route = ROUTES.into_iter().find(|route| path.ends_with(route));
-        line.route = Some(route.ok_or_else(Reply::unknown_path)?);
+        if !ROUTES.iter().any(|route| path.ends_with(route)) {
+            return Err(Reply::unknown_path());
+        }
         if !matches!(request.method, Some(Method::GET | Method::POST)) {
             return Err(Reply::method_not_allowed());
         }

@@ -90,8 +90,6 @@ pub(crate) struct RequestLine<'a> {
     /// Whether it is the first request of its environment.
     pub(crate) cold: bool,
     pub(crate) method: Option<&'a str>,
-    /// The route, if the path is one.
-    pub(crate) route: Option<&'static str>,
     /// The name of the accepted key.
     pub(crate) key: Option<Box<str>>,
     pub(crate) job_id: Option<JobId>,
@@ -115,7 +113,6 @@ impl RequestLine<'_> {
                     request_id = self.request_id,
                     xray_trace_id = self.trace_id,
                     method = self.method,
-                    route = self.route,
                     key = self.key.as_deref(),
                     job_id = self.job_id.map(display),
                     outcome = reply.outcome.word(),
@@ -123,12 +120,12 @@ impl RequestLine<'_> {
                     run_time = seconds(run_time),
                     s3_time = (read.attempts > 0).then(|| seconds(read.time)),
                     wait_time = (!read.waited.is_zero()).then(|| seconds(read.waited)),
-                    s3_attempts = (read.attempts > 0).then_some(read.attempts),
+                    s3_attempts = (read.attempts > 1).then_some(read.attempts),
                     bytes = self.bytes,
                     stalled = self.stalled,
                     invalid_hints = (self.invalid_hints > 0).then_some(self.invalid_hints),
                     repaired = (self.repaired > 0).then_some(self.repaired),
-                    cold = self.cold,
+                    cold = self.cold.then_some(true),
                     kind = cause.map(|cause| cause.kind),
                     error = cause.map(|cause| chain(&*cause.error)),
                     hint = cause.map(|cause| cause.hint),

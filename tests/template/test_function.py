@@ -43,7 +43,7 @@ def test_the_function_is_configured(parameters, environment):
         ["arm64"],
     )
     assert (function["MemorySize"], function["Timeout"]) == ("256", 10)
-    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert function["TracingConfig"] == {"Mode": "PassThrough"}
     assert function["LoggingConfig"] == {
         "LogFormat": "JSON",
         "LogGroup": "<FunctionLog>",

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import insights
 import pytest
+from assumptions import assumption
 from cloudformation import Stack
 from deployments import NEW_BUCKET
 from filter_pattern import FilterPattern, is_number
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
-STACK = Stack(**NEW_BUCKET)
+STACK = Stack(**NEW_BUCKET, Observation="Full")  # Lean has some of its filters, and no others
 FILTERS = {
     name: made
     for name, made in STACK.of_type("AWS::Logs::MetricFilter").items()
@@ -93,6 +94,41 @@ def test_failures_are_the_500s(lines):
 
 def test_a_line_is_at_least_info_so_that_the_log_level_parameter_cannot_silence_it(lines):
     assert {line["level"] for line in requests(lines)} <= {"INFO", "WARN", "ERROR"}
+
+
+PLAIN = {
+    "timestamp": "2026-11-30T09:33:49.360711Z",
+    "level": "INFO",
+    "message": "request",
+    "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+    "key": "acme-2026",
+    "job_id": "e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7",
+    "outcome": "running",
+    "status": 200,
+    "run_time": 0.017421,
+    "s3_time": 0.015213,
+    "bytes": 1000,
+}
+REFUSED = {name: PLAIN[name] for name in ("timestamp", "level", "message", "request_id")} | {
+    "outcome": "unauthorized",
+    "status": 401,
+    "run_time": 0.000016,
+}
+
+
+@pytest.mark.parametrize("line, constant", [(PLAIN, "REQUEST_LOG_BYTES"), (REFUSED, "REFUSED_LOG_BYTES")])
+def test_what_the_log_costs_is_reckoned_with_the_bytes_of_a_line_that_is_logged(lines, line, constant):
+    assert list(line) in [list(logged) for logged in lines if logged.get("outcome") == line["outcome"]]
+    written = f"{line['run_time']:f}"  # not 1.6e-05
+    size = len(json.dumps(line, separators=(",", ":")).replace(json.dumps(line["run_time"]), written))
+    assert assumption(constant) == f"{size}.0 + 26.0"  # which CloudWatch adds
+
+
+def test_both_logs_together_cost_at_most_22_cents_a_million_polls():
+    line, access_line, price = (
+        eval(assumption(name)) for name in ("REQUEST_LOG_BYTES", "ACCESS_LOG_BYTES", "ACCESS_LOGS")
+    )
+    assert (line + access_line) / 1000 * price <= 0.22
 
 
 def test_outcomes_are_few_as_each_is_a_metric_to_pay_for(lines):

@@ -5,25 +5,30 @@ import re
 from pathlib import Path
 
 import pytest
-from cloudformation import Stack
+from assumptions import assumption
+from cloudformation import Stack, source
 from deployments import EXISTING_BUCKET, EXISTING_DIRECTORY_BUCKET, NEW_BUCKET, TOPIC
 from filter_pattern import FilterPattern, Unsupported
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 ASSUMPTIONS = Path(__file__).parents[2] / "crates/pages/src/scaling/assumptions.rs"
-STACK = Stack(**NEW_BUCKET, AlarmTopicArn=TOPIC)
+SETTINGS = ["Lean", "Full"]
+STACKS = {setting: Stack(**NEW_BUCKET, AlarmTopicArn=TOPIC, Observation=setting) for setting in SETTINGS}
+STACK = STACKS["Full"]
 ALARMS = STACK.of_type("AWS::CloudWatch::Alarm")
 NAMESPACE = "job-status/job-status"
 
-
-def transformations():
-    return [one for made in STACK.of_type("AWS::Logs::MetricFilter").values() for one in made["MetricTransformations"]]
+IN_BOTH = pytest.mark.parametrize("stack", STACKS.values(), ids=SETTINGS)
 
 
-def made_metrics():
+def transformations(stack):
+    return [one for made in stack.of_type("AWS::Logs::MetricFilter").values() for one in made["MetricTransformations"]]
+
+
+def made_metrics(stack):
     """(name, names of its dimensions) of the metrics that the log filters make."""
-    assert {made["MetricNamespace"] for made in transformations()} == {NAMESPACE}
-    return {(made["MetricName"], dimensions(made)) for made in transformations()}
+    assert {made["MetricNamespace"] for made in transformations(stack)} == {NAMESPACE}
+    return {(made["MetricName"], dimensions(made)) for made in transformations(stack)}
 
 
 def dimensions(metric):
@@ -38,9 +43,9 @@ def dashboard():
     return json.loads(STACK.properties("Dashboard")["DashboardBody"])
 
 
-def widget_metrics():
+def widget_metrics(stack):
     """(namespace, name, names of dimensions) of each metric on the dashboard that is not an expression."""
-    for widget in dashboard()["widgets"]:
+    for widget in dashboard()["widgets"] if "Dashboard" in stack.resources else []:
         for line in widget["properties"].get("metrics", []):
             namespace, *rest = [part for part in line if isinstance(part, str)] or [None]
             if namespace:
@@ -53,17 +58,42 @@ def test_the_alarms_are_these():
         "FailureRatioAlarm": ("100 * failures / requests", "Sum", 1, "2 of 5"),
         "GatewayErrorRatioAlarm": ("100 * FILL(errors, 0) / requests", "Sum", 1, "2 of 5"),
         "LatencyAlarm": ("IF(slow > 1, 100 * slow / requests, 0)", "Sum", 1, "2 of 5"),
+        "PollsAlarm": ("AWS/ApiGateway Count", "Sum", "36000", "1 of 1"),
         "ConcurrencyAlarm": ("AWS/Lambda Throttles", "Sum", 0, "1 of 1"),
-        "RuntimeApiAlarm": (f"{NAMESPACE} RuntimeApiFailures", "Sum", 0, "1 of 1"),
+        "StoppedAlarm": (f"{NAMESPACE} Stopped", "Sum", 0, "1 of 1"),
         "S3ThrottledAlarm": (f"{NAMESPACE} RequestsByOutcome", "Sum", 0, "3 of 5"),
-        "KeyringRefreshAlarm": (f"{NAMESPACE} KeyringRefreshFailures", "Sum", 0, "2 of 5"),
-        "KeyringStaleAlarm": (f"{NAMESPACE} KeyringStale", "Sum", 0, "1 of 1"),
+        "KeyringAlarm": (f"{NAMESPACE} KeyringRefreshFailures", "Sum", 0, "2 of 5"),
         "StalledJobsAlarm": (f"{NAMESPACE} StalledPolls", "Sum", 0, "2 of 5"),
     }
-    for alarm in ALARMS.values():
+    for name, alarm in ALARMS.items():
         # A service that nobody polls is not broken.
         assert (alarm["ComparisonOperator"], alarm["TreatMissingData"]) == ("GreaterThanThreshold", "notBreaching")
-        assert {period(alarm)} == {60}
+        assert period(alarm) == (3600 if name == "PollsAlarm" else 60)
+
+
+def test_lean_has_the_alarms_that_roll_back_and_those_on_the_gateway_and_no_dashboard():
+    lean = STACKS["Lean"]
+    watching = lean.properties("StatusFunctionDeploymentGroup")["AlarmConfiguration"]["Alarms"]
+    roll_back = {alarm["Name"].strip("<>") for alarm in watching}
+    assert lean.of_type("AWS::CloudWatch::Alarm").keys() == roll_back | {"GatewayErrorRatioAlarm", "PollsAlarm"}
+    assert "Dashboard" not in lean.resources and "DashboardUrl" not in lean.outputs
+
+
+def test_from_one_setting_to_the_other_nothing_is_touched_but_alarms_filters_and_the_dashboard():
+    lean, full = (stack.resources for stack in STACKS.values())
+    assert {name: full[name] for name in lean} == lean
+    assert {full[name]["Type"] for name in full.keys() - lean.keys()} == {
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
+        "AWS::Logs::MetricFilter",
+    }
+
+
+def test_by_default_more_than_a_tenth_of_what_the_throttle_lets_through_is_a_surprise():
+    defaults = {name: parameter["Default"] for name, parameter in source()["Parameters"].items()}
+    assert (defaults["ThrottleRate"], defaults["ThrottleBurst"]) == (100, 200)
+    assert defaults["PollsPerHour"] == defaults["ThrottleRate"] * 3600 / 10
+    assert Stack(**NEW_BUCKET, PollsPerHour=5).properties("PollsAlarm")["Threshold"] == "5"
 
 
 def test_alarms_look_at_this_stack_only():
@@ -77,32 +107,42 @@ def test_alarms_look_at_this_stack_only():
 
 def test_alarms_tell_the_topic_when_there_is_one():
     assert {(*alarm["AlarmActions"], *alarm["OKActions"]) for alarm in ALARMS.values()} == {(TOPIC, TOPIC)}
-    silent = Stack(**EXISTING_BUCKET).of_type("AWS::CloudWatch::Alarm")
+    silent = Stack(**EXISTING_BUCKET, Observation="Full").of_type("AWS::CloudWatch::Alarm")
     assert silent.keys() == ALARMS.keys()
     assert all(alarm["AlarmActions"] == alarm["OKActions"] == [] for alarm in silent.values())
 
 
-def test_every_metric_of_ours_that_an_alarm_or_the_dashboard_shows_is_made_by_a_filter():
+@IN_BOTH
+def test_every_metric_of_ours_that_an_alarm_or_the_dashboard_shows_is_made_by_a_filter(stack):
     of_alarms = {
         (metric["MetricName"], dimensions(metric))
-        for alarm in ALARMS.values()
+        for alarm in stack.of_type("AWS::CloudWatch::Alarm").values()
         for metric in alarm_metrics(alarm)
         if metric["Namespace"] == NAMESPACE
     }
-    of_widgets = {(name, dimensions) for namespace, name, dimensions in widget_metrics() if namespace == NAMESPACE}
-    assert of_alarms | of_widgets <= made_metrics()
+    of_widgets = {(name, made) for namespace, name, made in widget_metrics(stack) if namespace == NAMESPACE}
     # And none is made, and paid for, in vain.
-    assert made_metrics() <= of_alarms | of_widgets
+    assert made_metrics(stack) == of_alarms | of_widgets
 
 
-def test_what_metrics_cost_is_reckoned_with_as_many_as_there_are():
-    assumed = dict(re.findall(r"const (\w+_METRICS): f64 = ([\d.]+);", ASSUMPTIONS.read_text()))
-    looked_at = [metric for alarm in ALARMS.values() for metric in alarm_metrics(alarm)]
-    without_outcomes = [made for made in transformations() if not made.get("Dimensions")]
-    assert (float(assumed["ALARM_METRICS"]), float(assumed["LOG_METRICS"])) == (
-        len(looked_at),
-        len(without_outcomes),
-    )
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_what_metrics_cost_is_reckoned_with_as_many_as_there_are(setting):
+    stack, assumed = STACKS[setting], assumption(f"{setting.upper()}_METRICS")
+    looked_at = [m for alarm in stack.of_type("AWS::CloudWatch::Alarm").values() for m in alarm_metrics(alarm)]
+    without_outcomes = [made for made in transformations(stack) if not made.get("Dimensions")]
+    assert assumed == f"[{len(looked_at)}.0, {len(without_outcomes)}.0]"
+
+
+def test_what_the_access_log_costs_is_reckoned_with_the_bytes_of_its_format():
+    (stage,) = STACK.of_type("AWS::ApiGatewayV2::Stage").values()
+    known = {
+        "$context.integration.requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+        "$context.identity.sourceIp": "203.0.113.195",
+        "$context.status": "200",
+        "$context.integration.status": "200",
+    }
+    line = re.sub(r"\$context\.[\w.]+", lambda name: known[name[0]], stage["AccessLogSettings"]["Format"])
+    assert assumption("ACCESS_LOG_BYTES") == f"{len(line)}.0 + 26.0"
 
 
 def test_the_dashboard_searches_outcomes_where_the_filter_puts_them():
@@ -110,7 +150,7 @@ def test_the_dashboard_searches_outcomes_where_the_filter_puts_them():
         r"SEARCH\('\{\"(.+?)\",(\w+)\} MetricName=\"(\w+)\"'", json.dumps(dashboard()).replace('\\"', '"')
     )
     namespace, dimension, name = search
-    assert namespace == NAMESPACE and (name, (dimension,)) in made_metrics()
+    assert namespace == NAMESPACE and (name, (dimension,)) in made_metrics(STACK)
 
 
 def test_the_dashboard_answers_its_four_questions_side_by_side():
@@ -142,15 +182,17 @@ def test_metric_math_names_metrics_of_its_own_widget():
 
 
 def test_the_dashboard_prices_the_chosen_architecture_and_memory():
-    assert "* 512 / 1024 * 0.0000133334" in json.dumps(Stack(**NEW_BUCKET, MemorySize=512).properties("Dashboard"))
-    assert "* 256 / 1024 * 0.0000166667" in json.dumps(
-        Stack(**NEW_BUCKET, Architecture="x86_64").properties("Dashboard")
-    )
+    for parameters, price in (
+        ({"MemorySize": 512}, "* 512 / 1024 * 0.0000133334"),
+        ({"Architecture": "x86_64"}, "* 256 / 1024 * 0.0000166667"),
+    ):
+        stack = Stack(**NEW_BUCKET, Observation="Full", **parameters)
+        assert price in json.dumps(stack.properties("Dashboard"))
 
 
 def test_the_dashboard_prices_the_kind_of_bucket():
     for parameters, price in ((NEW_BUCKET, "0.4"), (EXISTING_DIRECTORY_BUCKET, "0.03")):
-        body = json.dumps(Stack(**parameters).properties("Dashboard"))
+        body = json.dumps(Stack(**parameters, Observation="Full").properties("Dashboard"))
         assert f"FILL(gets, 0) * {price} / 1000000" in body and f"+ {price} * FILL(gets, 0) / calls" in body
 
 

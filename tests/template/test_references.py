@@ -21,6 +21,7 @@ SWITCHES = {
     "BasePath": "jobs",
     "AlarmTopicArn": TOPIC,
     "Rollout": "AllAtOnce",
+    "Observation": "Full",
 }
 
 

@@ -46,6 +46,11 @@ impl Logs {
     }
 }
 
+/// The `s3_attempts` on a line: none unless S3 was asked more than once.
+pub fn logged_attempts(attempts: usize) -> Value {
+    if attempts > 1 { attempts.into() } else { Value::Null }
+}
+
 /// Adds the lines to the file that `CAPTURED_LOG` names, if it is set: the template's tests check
 /// metric filters and dashboard against what is really logged.
 impl Drop for Logs {

@@ -1,7 +1,7 @@
 //! Every number that the arithmetic starts from, each in this one place, with unit and source.
 //!
-//! *Measured* figures are those of `docs/design/performance.md`, or counted; of two machines, the dearer one for
-//! us and the cheaper one for Python. *Quotas* and *prices* are those that Amazon published for us-east-1 in November 2026, in US dollars, without free tiers.
+//! *Measured* figures are those of `docs/design/performance.md`, of its two hosts the dearer one, or counted. *Quotas*
+//! and *prices* are those that Amazon published for us-east-1 in November 2026, in US dollars, without free tiers.
 //! The page is named with each. What is *assumed* nobody publishes: change it and run the program
 //! again to see what depends on it.
 
@@ -13,16 +13,12 @@ pub type Tiers = &'static [(f64, f64)];
 /// CPU of a warm poll, ms of a full core, where each waits 15 ms for S3 and nothing happens
 /// meanwhile (`docs/design/performance.md`).
 pub const WARM_CPU_MS: f64 = 0.37;
-/// CPU from process start to the first response, ms of a full core (`docs/design/performance.md`).
-pub const COLD_CPU_MS: f64 = 2.8;
-/// The same of the plain Python and boto3 handler (`docs/design/performance.md`).
-pub const PYTHON_COLD_CPU_MS: f64 = 335.0;
-/// CPU of that handler's warm poll, ms (`docs/design/performance.md`).
-pub const PYTHON_WARM_CPU_MS: f64 = 1.04;
 /// What a poll adds to the function's log, bytes: its line, and 26 that CloudWatch adds.
-pub const REQUEST_LOG_BYTES: f64 = 330.0 + 26.0;
-/// What it adds to API Gateway's access log, bytes, likewise.
-pub const ACCESS_LOG_BYTES: f64 = 270.0 + 26.0;
+pub const REQUEST_LOG_BYTES: f64 = 281.0 + 26.0;
+/// What a refused caller adds to it.
+pub const REFUSED_LOG_BYTES: f64 = 188.0 + 26.0;
+/// What each adds to API Gateway's access log.
+pub const ACCESS_LOG_BYTES: f64 = 104.0 + 26.0;
 
 // ---- The template's defaults ----------------------------------------------------------------
 
@@ -31,12 +27,12 @@ pub const MEMORY_MB: f64 = 256.0;
 /// `StatusExpiryDays`, days that a status file is kept.
 pub const STATUS_DAYS: f64 = 30.0;
 /// `ThrottleRate`, polls a second over all callers.
-pub const THROTTLE_RATE: f64 = 500.0;
-/// Metrics that the ten alarms look at; each is paid for.
-pub const ALARM_METRICS: f64 = 13.0;
-/// Metrics made from the logs, without [`OUTCOMES`].
-pub const LOG_METRICS: f64 = 12.0;
-/// Ways in which a request ends, each a metric of its own once it has occurred.
+pub const THROTTLE_RATE: f64 = 100.0;
+/// `Observation=Lean`: metrics that its alarms look at, and metrics made from the logs.
+pub const LEAN_METRICS: [f64; 2] = [8.0, 3.0];
+/// `Observation=Full`: the same, without [`OUTCOMES`].
+pub const FULL_METRICS: [f64; 2] = [13.0, 11.0];
+/// Ways in which a request ends. With `Full`, each is a metric of its own once it has occurred.
 pub const OUTCOMES: f64 = 14.0;
 
 // ---- Quotas ---------------------------------------------------------------------------------
@@ -47,12 +43,14 @@ pub const LAMBDA_CONCURRENCY: f64 = 1_000.0;
 pub const NEW_ACCOUNT_CONCURRENCY: f64 = 10.0;
 /// Synchronous requests a second for each unit of that quota (Lambda quotas).
 pub const REQUESTS_PER_CONCURRENCY: f64 = 10.0;
-/// New environments of a function in ten seconds (Lambda scaling behavior).
-pub const ENVIRONMENTS_PER_TEN_SECONDS: f64 = 1_000.0;
 /// Memory at which a function has one vCPU; CPU is proportional to memory, MB (Lambda, memory).
 pub const MEMORY_OF_ONE_VCPU_MB: f64 = 1_769.0;
 /// Requests a second of an account in a region, HTTP and REST APIs together (API Gateway quotas).
 pub const GATEWAY_RATE: f64 = 10_000.0;
+/// The HTTP API counts a request once for each so many bytes of it (API Gateway pricing).
+pub const GATEWAY_STEP_BYTES: f64 = 512.0 * 1024.0;
+/// The largest request that it takes, bytes (API Gateway quotas).
+pub const GATEWAY_LARGEST_BYTES: f64 = 10.0 * 1024.0 * 1024.0;
 /// GETs a second that one partition of a bucket serves (S3, optimizing performance).
 pub const S3_PARTITION_GETS: f64 = 5_500.0;
 /// A load balancer's capacity unit (LCU): new connections a second (ELB pricing).
@@ -105,6 +103,14 @@ pub const ALARM_METRIC: f64 = 0.10;
 pub const METRIC: f64 = 0.30;
 /// A dashboard, a month (CloudWatch pricing).
 pub const DASHBOARD: f64 = 3.00;
+/// Free each month, always: Lambda's requests in millions, and its GB-seconds (Lambda pricing).
+pub const FREE_LAMBDA: [f64; 2] = [1.0, 400_000.0];
+/// Likewise, metrics that alarms look at, and metrics of one's own; a dashboard is free too (CloudWatch pricing).
+pub const FREE_METRICS: [f64; 2] = [10.0, 10.0];
+/// Likewise, gigabytes of log (CloudWatch pricing).
+pub const FREE_LOGS: f64 = 5.0;
+/// Likewise, gigabytes of data out (EC2 pricing, data transfer).
+pub const FREE_DATA_OUT: f64 = 100.0;
 /// X-Ray, a million traces (X-Ray pricing).
 pub const TRACES: f64 = 5.00;
 /// Part of the requests that X-Ray records beside the first of each second (X-Ray, sampling).
@@ -121,6 +127,8 @@ pub const S3_FIRST_BYTE_MS: f64 = 15.0;
 pub const REQUEST_BYTES: f64 = 500.0;
 /// A status file, and also the answer that carries it, bytes.
 pub const ANSWER_BYTES: f64 = 1_000.0;
+/// What a refused caller is answered, with its headers, bytes.
+pub const REFUSAL_BYTES: f64 = 500.0;
 /// Calls a connection to the load balancer carries: one, as callers wait between polls. Those
 /// that keep it open make the bytes count instead.
 pub const POLLS_PER_CONNECTION: f64 = 1.0;
@@ -128,26 +136,6 @@ pub const POLLS_PER_CONNECTION: f64 = 1.0;
 pub const KMS_WITH_BUCKET_KEYS: f64 = 0.01;
 /// First byte from S3 Express One Zone, ms ("single-digit milliseconds").
 pub const EXPRESS_FIRST_BYTE_MS: f64 = 5.0;
-/// Slowest percent of S3's answers, as a multiple of the median.
-pub const S3_P99: f64 = 4.0;
-/// Placing a new environment, fetching the code and starting the virtual machine, ms, median.
-pub const PLATFORM_MS: f64 = 100.0;
-/// Slowest percent of that, as a multiple of the median.
-pub const PLATFORM_P99: f64 = 3.0;
-/// TCP and TLS to S3 for an environment's first read, ms, without CPU.
-pub const CONNECT_MS: f64 = 3.0;
-/// What the front door takes there and back, ms.
-pub const FRONT_DOOR_MS: f64 = 10.0;
-/// Callers of the burst.
-pub const BURST_CALLERS: usize = 1_000;
-/// The time within which they all call, ms.
-pub const BURST_SPREAD_MS: f64 = 10.0;
-/// Waits of a refused caller before the next attempt, s; then it gives up (`docs/clients.md`).
-pub const CALLER_WAITS_S: [f64; 4] = [2.0, 4.0, 8.0, 16.0];
-/// The most by which a refused caller's wait is longer than that, by chance, as a part of it.
-pub const CALLER_JITTER: f64 = 0.5;
-/// Jobs under way at once for which polls a second are given.
-pub const JOBS_AT_ONCE: f64 = 100_000.0;
 /// Writes of one job's status file: it is running, it is done.
 pub const WRITES_PER_JOB: f64 = 2.0;
 /// An average month, seconds.

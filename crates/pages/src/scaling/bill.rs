@@ -6,116 +6,112 @@ use pages::Table;
 
 use super::{
     assumptions::{
-        self, ACCESS_LOG_BYTES, ACCESS_LOGS, ALARM_METRIC, ALARM_METRICS, ANSWER_BYTES, DASHBOARD, DATA_OUT,
-        KMS_REQUESTS, KMS_WITH_BUCKET_KEYS, LAMBDA_GB_SECONDS, LAMBDA_LOGS, LAMBDA_REQUESTS, LCU_CONNECTIONS, LCU_HOUR,
-        LOG_METRICS, MEMORY_MB, METRIC, MONTH_S, OUTCOMES, POLLS_PER_CONNECTION, REQUEST_LOG_BYTES, S3_GETS, TRACED,
-        TRACES, Tiers,
+        ACCESS_LOG_BYTES, ACCESS_LOGS, ALARM_METRIC, DASHBOARD, DATA_OUT, FREE_DATA_OUT, FREE_LAMBDA, FREE_LOGS,
+        FREE_METRICS, FULL_METRICS, GATEWAY_LARGEST_BYTES, GATEWAY_STEP_BYTES, HTTP_API, KMS_REQUESTS,
+        KMS_WITH_BUCKET_KEYS, LAMBDA_GB_SECONDS, LAMBDA_LOGS, LAMBDA_REQUESTS, LEAN_METRICS, MEMORY_MB, METRIC,
+        MONTH_S, OUTCOMES, REFUSAL_BYTES, REFUSED_LOG_BYTES, THROTTLE_RATE, TRACES, Tiers,
     },
     chart::{Axis, Corner, Line, decades, draw, labelled, points},
-    cost::{Bill, Door, Setup, billed_ms, break_even, gigabyte_seconds},
+    cost::{Bill, Gateway, Setup, break_even, refused_ms, traced},
     numbers::{dollars, number, rate_name},
 };
 
-const HTTP_API: Setup = Setup::behind(Door::HttpApi);
-const LOAD_BALANCER: Setup = Setup::behind(Door::LoadBalancer);
-const DOORS: [(&str, Setup); 5] = [
-    ("HTTP API", HTTP_API),
-    ("REST API", Setup::behind(Door::RestApi)),
-    ("CloudFront, function URL", Setup::behind(Door::CloudFront)),
-    ("Function URL", Setup::behind(Door::FunctionUrl)),
+const TEMPLATE: Setup = Setup::behind(Gateway::HttpApi);
+const LOAD_BALANCER: Setup = Setup::behind(Gateway::LoadBalancer);
+const GATEWAYS: [(&str, Setup); 5] = [
+    ("HTTP API", TEMPLATE),
+    ("REST API", Setup::behind(Gateway::RestApi)),
+    ("CloudFront, function URL", Setup::behind(Gateway::CloudFront)),
+    ("Function URL", Setup::behind(Gateway::FunctionUrl)),
     ("Load balancer", LOAD_BALANCER),
 ];
 
-/// A line of a bill: what it is for, how it is worked out, dollars.
-type Item = (String, String, f64);
-
-/// One million polls in a month of the stack as the template has it, line by line.
-pub fn million() -> Table {
-    let (ms, memory, gb_seconds) = (billed_ms(false), MEMORY_MB / 1024.0, gigabyte_seconds(1e6, false));
-    let price = first(LAMBDA_GB_SECONDS);
-    let time = format!("1 M × {ms} ms × {memory} GB = {} GB-s × {price}", number(gb_seconds));
-    let bill = [
-        requests("HTTP API", first(assumptions::HTTP_API)),
-        requests("Lambda, requests", LAMBDA_REQUESTS),
-        ("Lambda, time".into(), time, gb_seconds * price),
-        requests("S3, reads", S3_GETS),
-        gigabytes("Function's log", REQUEST_LOG_BYTES, first(LAMBDA_LOGS)),
-        gigabytes("Access log", ACCESS_LOG_BYTES, ACCESS_LOGS),
-        gigabytes("Data out", ANSWER_BYTES, first(DATA_OUT)),
-    ];
-    let sum = bill.iter().map(|(.., price)| price).sum::<f64>();
-    assert!((sum - a_million()).abs() < 1e-9, "every line of the bill has its row");
-    let on_top = [
-        some_requests("On top: X-Ray, at many polls a second", TRACED, TRACES),
-        requests("On top: X-Ray, at less than one a second", TRACES),
-        some_requests("On top: KMS, with bucket keys", KMS_WITH_BUCKET_KEYS, KMS_REQUESTS),
-        requests("On top: KMS, without bucket keys", KMS_REQUESTS),
-    ];
-    let mut table = Table::new(["One million polls", "Arithmetic", "$"]);
-    rows(&mut table, bill);
-    table.row("**Sum**", [String::new(), format!("**{}**", dollars(sum))]);
-    rows(&mut table, on_top);
-    table
+/// A month of the stack.
+struct Month {
+    polls: f64,
+    bill: Bill,
 }
 
-/// What the stack costs each month, whatever the traffic.
-pub fn standing() -> Table {
-    let bill = [
-        each("Metrics that alarms look at", ALARM_METRICS, ALARM_METRIC),
-        each("Metrics made from the logs", LOG_METRICS, METRIC),
-        each("And one for each outcome that occurs, at most", OUTCOMES, METRIC),
-        each("Dashboard", 1.0, DASHBOARD),
-    ];
-    let sum = bill.iter().map(|(.., price)| price).sum();
-    let mut table = Table::new(["Each month", "Arithmetic", "$"]);
-    for (name, arithmetic, price) in bill {
-        table.row(name, [arithmetic, dollars(price)]);
+impl Month {
+    fn of(polls: f64) -> Self {
+        Self { polls, bill: Bill::monthly(TEMPLATE, polls / MONTH_S) }
     }
-    table.row("**Sum, at most**", [String::new(), format!("**{}**", dollars(sum))]);
+
+    /// Metrics that alarms look at, and metrics from the logs. The latter are paid for only while polls come.
+    fn metrics(&self, full: bool) -> [f64; 2] {
+        let [alarms, from_logs] = if full { FULL_METRICS } else { LEAN_METRICS };
+        let outcomes = if full { OUTCOMES } else { 0.0 };
+        [alarms, if self.polls > 0.0 { from_logs + outcomes } else { 0.0 }]
+    }
+
+    /// A setting of `Observation`.
+    fn observation(&self, full: bool) -> f64 {
+        let [alarms, from_logs] = self.metrics(full);
+        alarms * ALARM_METRIC + from_logs * METRIC + if full { DASHBOARD } else { 0.0 }
+    }
+
+    /// What free tiers take off, if nothing else in the account uses them.
+    fn free(&self, full: bool) -> f64 {
+        let [requests, gb_seconds] = FREE_LAMBDA;
+        let metrics = self.metrics(full).into_iter().zip(FREE_METRICS).zip([ALARM_METRIC, METRIC]);
+        self.bill.requests.min(requests * LAMBDA_REQUESTS)
+            + self.bill.time.min(gb_seconds * first(LAMBDA_GB_SECONDS))
+            + self.bill.logs.min(FREE_LOGS * ACCESS_LOGS)
+            + self.bill.data_out.min(FREE_DATA_OUT * first(DATA_OUT))
+            + metrics.map(|((used, free), price)| used.min(free) * price).sum::<f64>()
+            + if full { DASHBOARD } else { 0.0 }
+    }
+}
+
+/// A month of the stack as the template has it, with few polls and with many.
+pub fn month() -> Table {
+    let months = [0.0, 1e4, 1e6, 1e8].map(Month::of);
+    let head = months.each_ref().map(|month| number(month.polls));
+    let mut table = Table::new(["$ a month, polls:"].into_iter().chain(head.iter().map(String::as_str)));
+    let mut row = |name: &str, value: &dyn Fn(&Month) -> f64| {
+        table.row(name, months.each_ref().map(|month| dollars(value(month))));
+    };
+    row("HTTP API", &|month| month.bill.gateway);
+    row("Lambda", &|month| month.bill.requests + month.bill.time);
+    row("S3", &|month| month.bill.s3);
+    row("Logs", &|month| month.bill.logs);
+    row("Data out", &|month| month.bill.data_out);
+    row("`Lean`", &|month| month.observation(false));
+    row("**Sum, `Lean`**", &|month| month.bill.total() + month.observation(false));
+    row("`Full` adds", &|month| month.observation(true) - month.observation(false));
+    row("**Sum, `Full`**", &|month| month.bill.total() + month.observation(true));
+    row("Free tiers take off, `Lean`", &|month| month.free(false));
+    row("Free tiers take off, `Full`", &|month| month.free(true));
+    row("`Tracing=Active` adds", &|month| traced(month.polls / MONTH_S) * TRACES);
+    row("`KmsKeyArn` adds", &|month| month.polls / 1e6 * KMS_WITH_BUCKET_KEYS * KMS_REQUESTS);
     table
 }
 
-/// The sum in words.
+/// A million polls in words.
 pub fn sentence() -> String {
-    format!("A million polls cost **${}** at list prices of us-east-1.", dollars(a_million()))
+    format!("A million polls cost **${}** at list prices of us-east-1.", dollars(Bill::per_million(TEMPLATE, 1.0)))
 }
 
-/// One million polls in a month behind each front door, part by part.
-pub fn doors() -> Table {
-    let mut table = Table::new([
-        "One million polls, $",
-        "Door",
-        "Requests",
-        "Time",
-        "S3",
-        "Logs",
-        "Data out",
-        "Sum",
-        "and each month",
-    ]);
-    for (name, setup) in DOORS {
-        let million = Bill::monthly(setup, 1e6 / MONTH_S);
-        let standing = Bill::monthly(setup, 0.0).total();
-        let door = million.door - standing;
-        let parts = [door, million.requests, million.time, million.s3, million.logs, million.data_out];
-        let cells = parts.into_iter().map(|part| format!("{part:.3}"));
-        table.row(name, cells.chain([dollars(parts.iter().sum()), number(standing)]));
-    }
-    table
-}
-
-/// What a load balancer costs for a million polls.
-pub fn arithmetic() -> Table {
-    let units = 1e6 / POLLS_PER_CONNECTION / LCU_CONNECTIONS / 3600.0;
-    let connections = format!("1 M connections ÷ {LCU_CONNECTIONS} a second = {units:.2} LCU-hours × {LCU_HOUR}");
-    let mut table = Table::new(["One million polls", "Arithmetic", "$"]);
-    rows(&mut table, [("Load balancer".into(), connections, units * LCU_HOUR)]);
-    table
-}
-
-/// The number that other pages refer to: dollars for a million polls behind the HTTP API.
-fn a_million() -> f64 {
-    Bill::monthly(HTTP_API, 1e6 / MONTH_S).total()
+/// The most that callers without a key can cost in a day, in words.
+pub fn refused() -> String {
+    let millions = THROTTLE_RATE * 86_400.0 / 1e6;
+    let gb_seconds = refused_ms() / 1e3 * MEMORY_MB / 1024.0 * first(LAMBDA_GB_SECONDS) * 1e6;
+    let access_log = ACCESS_LOG_BYTES / 1e3 * ACCESS_LOGS;
+    let function = LAMBDA_REQUESTS + gb_seconds + REFUSED_LOG_BYTES / 1e3 * first(LAMBDA_LOGS);
+    let answer = REFUSAL_BYTES / 1e3 * first(DATA_OUT);
+    let small = millions * (first(HTTP_API) + function + access_log + answer);
+    let steps = (GATEWAY_LARGEST_BYTES / GATEWAY_STEP_BYTES).ceil();
+    let large = millions * (steps * first(HTTP_API) + access_log + answer);
+    format!(
+        "With the default `ThrottleRate`, callers without a key get through {} million times a day, and cost at most\n\
+         **${} a day**. If they send the largest body that the gateway takes with each request, it is ${}: the gateway\n\
+         charges such a request {} times. What it turns away costs ${} a million, for the access log.",
+        number(millions),
+        dollars(small),
+        number(large),
+        number(steps),
+        dollars(access_log),
+    )
 }
 
 /// The price of the first step.
@@ -123,75 +119,29 @@ fn first(tiers: Tiers) -> f64 {
     tiers[0].1
 }
 
-/// A request for each poll, at a price for a million.
-fn requests(name: &str, price: f64) -> Item {
-    (name.into(), format!("1 M × {price:.2}/M"), price)
-}
-
-/// A request for this part of the polls.
-fn some_requests(name: &str, part: f64, price: f64) -> Item {
-    (name.into(), format!("1 M × {part} × {price:.2}/M"), part * price)
-}
-
-/// So many bytes for each poll, at a price for a gigabyte.
-fn gigabytes(name: &str, bytes: f64, price: f64) -> Item {
-    let gigabytes = bytes / 1e3;
-    (name.into(), format!("1 M × {} bytes = {gigabytes} GB × {price:.2}", number(bytes)), gigabytes * price)
-}
-
-/// So many things at a price for each.
-fn each(name: &str, count: f64, price: f64) -> Item {
-    (name.into(), format!("{count} × {price:.2}"), count * price)
-}
-
-fn rows(table: &mut Table, items: impl IntoIterator<Item = Item>) {
-    for (name, arithmetic, price) in items {
-        table.row(name, [arithmetic, format!("{price:.3}")]);
-    }
-}
-
 /// What a million polls cost at several rates.
 pub fn rates() -> Table {
-    let mut table = Table::new(["Polls a second", "a month"].into_iter().chain(DOORS.map(|(name, _)| name)));
+    let mut table = Table::new(["Polls a second"].into_iter().chain(GATEWAYS.map(|(name, _)| name)));
     for rate in [1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0] {
-        let prices = DOORS.map(|(_, setup)| dollars(Bill::per_million(setup, rate)));
-        table.row(rate_name(rate), [number(rate * MONTH_S)].into_iter().chain(prices));
+        let prices = GATEWAYS.map(|(_, setup)| dollars(Bill::per_million(setup, rate)));
+        table.row(rate_name(rate), prices);
     }
     table
 }
 
-/// Where one way becomes cheaper than another.
-pub fn break_evens() -> Table {
-    let mut table = Table::new(["Instead of", "cheaper is", "from polls a second", "or a month"]);
-    let rate = break_even(HTTP_API, LOAD_BALANCER);
-    let cells = [rate, rate.map(|rate| rate * MONTH_S)].map(|value| value.map_or("never".into(), number));
-    table.row("HTTP API", ["a load balancer".into()].into_iter().chain(cells));
-    table
-}
-
-/// The cheaper path, step by step.
-pub fn cheaper() -> Table {
-    let rates = [1_000.0, 10_000.0, 100_000.0];
-    let head = rates.map(|rate| format!("$ a month at {} a second", number(rate)));
-    let mut table = Table::new(["", &head[0], &head[1], &head[2]]);
-    for (step, setup) in [
-        ("as deployed: HTTP API, X-Ray", Setup { tracing: true, ..HTTP_API }),
-        ("with `Tracing=PassThrough`", HTTP_API),
-        ("and a load balancer", LOAD_BALANCER),
-        ("and S3 Express One Zone, as a bucket name", Setup { express: true, ..LOAD_BALANCER }),
-    ] {
-        table.row(step, rates.map(|rate| number(Bill::monthly(setup, rate).total())));
-    }
-    table
+/// Where a load balancer becomes cheaper than the HTTP API, in words.
+pub fn load_balancer() -> String {
+    let from = break_even(TEMPLATE, LOAD_BALANCER);
+    let from = from.map_or("never".into(), |rate| {
+        format!("from {} polls a second, {} a month", number(rate), number(rate * MONTH_S))
+    });
+    format!("A load balancer is cheaper than the HTTP API {from}.")
 }
 
 /// What a million polls cost, as lines.
 pub fn draw_cost(file: &Path) {
     let rates = points(0.1, 1e5);
-    let lines: Vec<_> = DOORS
-        .into_iter()
-        .map(|(name, setup)| Line::of(name, &rates, |rate| Bill::per_million(setup, rate)).below(60.0))
-        .collect();
+    let lines = GATEWAYS.map(|(name, setup)| Line::of(name, &rates, |rate| Bill::per_million(setup, rate)).below(60.0));
     let x = Axis { name: "polls a second", range: decades(0.1, 1e5), label: number };
     let labels = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0];
     let y = Axis { name: "$ for a million polls", range: labelled(0.5, 60.0, &labels), label: number };

@@ -4,12 +4,12 @@ use super::assumptions::{
     ACCESS_LOG_BYTES, ACCESS_LOGS, ANSWER_BYTES, CLOUDFRONT, DATA_OUT, EXPRESS_FIRST_BYTE_MS, EXPRESS_GETS,
     EXPRESS_READ, HTTP_API, LAMBDA_GB_SECONDS, LAMBDA_LOGS, LAMBDA_REQUESTS, LCU_CONNECTIONS, LCU_GIGABYTES, LCU_HOUR,
     LOAD_BALANCER_HOUR, MEMORY_MB, MEMORY_OF_ONE_VCPU_MB, MONTH_S, POLLS_PER_CONNECTION, REQUEST_BYTES,
-    REQUEST_LOG_BYTES, REST_API, S3_FIRST_BYTE_MS, S3_GETS, TRACED, TRACES, Tiers, WARM_CPU_MS,
+    REQUEST_LOG_BYTES, REST_API, S3_FIRST_BYTE_MS, S3_GETS, TRACED, Tiers, WARM_CPU_MS,
 };
 
 /// What callers connect to.
 #[derive(Clone, Copy)]
-pub enum Door {
+pub enum Gateway {
     /// API Gateway's HTTP API, with its access log.
     HttpApi,
     /// API Gateway's REST API, with its access log.
@@ -25,25 +25,23 @@ pub enum Door {
 /// A way to run the endpoint.
 #[derive(Clone, Copy)]
 pub struct Setup {
-    /// The front door.
-    pub door: Door,
-    /// X-Ray, with its default sampling.
-    pub tracing: bool,
+    /// The gateway.
+    pub gateway: Gateway,
     /// Status files in S3 Express One Zone.
     pub express: bool,
 }
 
 impl Setup {
-    /// The template's defaults behind some front door, without X-Ray.
-    pub const fn behind(door: Door) -> Self {
-        Self { door, tracing: false, express: false }
+    /// The template's defaults behind some gateway.
+    pub const fn behind(gateway: Gateway) -> Self {
+        Self { gateway, express: false }
     }
 }
 
 /// Dollars in a month.
 pub struct Bill {
-    /// The front door.
-    pub door: f64,
+    /// The gateway.
+    pub gateway: f64,
     /// Lambda's charge for requests.
     pub requests: f64,
     /// Lambda's charge for time.
@@ -52,8 +50,6 @@ pub struct Bill {
     pub s3: f64,
     /// Both logs.
     pub logs: f64,
-    /// X-Ray.
-    pub traces: f64,
     /// Answers to the internet.
     pub data_out: f64,
 }
@@ -63,15 +59,15 @@ impl Bill {
     pub fn monthly(setup: Setup, rate: f64) -> Self {
         let millions = rate * MONTH_S / 1e6;
         let gigabytes = |bytes| millions * 1e6 * bytes / 1e9;
-        let has_access_log = matches!(setup.door, Door::HttpApi | Door::RestApi);
+        let has_access_log = matches!(setup.gateway, Gateway::HttpApi | Gateway::RestApi);
         let access_log = if has_access_log { gigabytes(ACCESS_LOG_BYTES) } else { 0.0 };
         Self {
-            door: match setup.door {
-                Door::HttpApi => tiered(millions, HTTP_API),
-                Door::RestApi => tiered(millions, REST_API),
-                Door::CloudFront => millions * CLOUDFRONT,
-                Door::FunctionUrl => 0.0,
-                Door::LoadBalancer => hourly(LOAD_BALANCER_HOUR + LCU_HOUR * capacity_units(rate)),
+            gateway: match setup.gateway {
+                Gateway::HttpApi => tiered(millions, HTTP_API),
+                Gateway::RestApi => tiered(millions, REST_API),
+                Gateway::CloudFront => millions * CLOUDFRONT,
+                Gateway::FunctionUrl => 0.0,
+                Gateway::LoadBalancer => hourly(LOAD_BALANCER_HOUR + LCU_HOUR * capacity_units(rate)),
             },
             requests: millions * LAMBDA_REQUESTS,
             time: tiered(gigabyte_seconds(millions * 1e6, setup.express), LAMBDA_GB_SECONDS),
@@ -81,14 +77,13 @@ impl Bill {
                 millions * S3_GETS
             },
             logs: tiered(gigabytes(REQUEST_LOG_BYTES), LAMBDA_LOGS) + access_log * ACCESS_LOGS,
-            traces: if setup.tracing { traced(millions, rate) * TRACES } else { 0.0 },
             data_out: tiered(gigabytes(ANSWER_BYTES), DATA_OUT),
         }
     }
 
     /// All of it.
     pub fn total(&self) -> f64 {
-        self.door + self.requests + self.time + self.s3 + self.logs + self.traces + self.data_out
+        self.gateway + self.requests + self.time + self.s3 + self.logs + self.data_out
     }
 
     /// Dollars for each million polls of a month of `rate` polls a second.
@@ -97,14 +92,15 @@ impl Bill {
     }
 }
 
-/// Millions of polls that X-Ray records: the first of each second, and a part of the others.
-fn traced(millions: f64, rate: f64) -> f64 {
+/// Millions of polls that X-Ray records in a month: the first of each second, and a part of the others.
+pub fn traced(rate: f64) -> f64 {
+    let millions = rate * MONTH_S / 1e6;
     let first = rate.min(1.0) * MONTH_S / 1e6;
     first + (millions - first) * TRACED
 }
 
 /// Part of a core that the function's memory brings.
-pub fn cpu_share() -> f64 {
+fn cpu_share() -> f64 {
     (MEMORY_MB / MEMORY_OF_ONE_VCPU_MB).min(1.0)
 }
 
@@ -119,8 +115,13 @@ pub fn warm_ms(express: bool) -> f64 {
 }
 
 /// What Lambda bills for it, whole ms.
-pub fn billed_ms(express: bool) -> f64 {
+fn billed_ms(express: bool) -> f64 {
     warm_ms(express).ceil()
+}
+
+/// What Lambda bills for a refused caller at most, whole ms: a warm poll's CPU.
+pub fn refused_ms() -> f64 {
+    (WARM_CPU_MS / cpu_share()).ceil()
 }
 
 /// The time billed for so many polls, times the function's memory.

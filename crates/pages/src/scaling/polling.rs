@@ -9,7 +9,6 @@ use job_status::{Progress, State, limits::RETRY_AFTER_SECONDS};
 use pages::Table;
 
 use super::{
-    assumptions::JOBS_AT_ONCE,
     chart::{Axis, Corner, Line, Range, decades, draw, labelled, points},
     numbers::number,
 };
@@ -89,16 +88,11 @@ fn retry_after(age: f64, said: Option<Duration>) -> f64 {
 
 /// Polls of one job by its length, when its worker writes at its start and end only.
 pub fn polls() -> Table {
-    let head = ["Job", "polls every 1 s", "2 s", "5 s", "`retry-after`", "late by, s", "% of the job"];
-    let all = |pace| format!("polls a second of {} jobs, {pace}", number(JOBS_AT_ONCE));
-    let all = ["every 1 s", "`retry-after`"].map(all);
-    let mut table = Table::new(head.into_iter().chain(all.iter().map(String::as_str)));
-    for (length, name) in LENGTHS {
-        let fixed = [1.0, 2.0, 5.0].map(|seconds| poll(length, WITHOUT_PROGRESS, Pace::Fixed(seconds)).polls);
+    let mut table = Table::new(["Job", "polls every 1 s", "5 s", "`retry-after`", "late by, s"]);
+    for (length, name) in LENGTHS.into_iter().step_by(2) {
+        let fixed = [1.0, 5.0].map(|seconds| poll(length, WITHOUT_PROGRESS, Pace::Fixed(seconds)).polls);
         let told = poll(length, WITHOUT_PROGRESS, Pace::RetryAfter);
-        let late = [told.polls, told.delay, 100.0 * told.delay / length];
-        let all = [fixed[0], told.polls].map(|polls| JOBS_AT_ONCE * polls / length);
-        table.row(name, fixed.into_iter().chain(late).chain(all).map(number));
+        table.row(name, fixed.into_iter().chain([told.polls, told.delay]).map(number));
     }
     table
 }
@@ -107,11 +101,11 @@ pub fn polls() -> Table {
 pub fn progress() -> Table {
     const SAID: u64 = 30;
     let says = format!("10 s, and says {SAID} s");
-    let head = ["Job", "start and end only", "every 5 min", "1 min", "30 s", "10 s", &says, "then late by, s"];
+    let head = ["Job", "start and end only", "every 5 min", "1 min", "10 s", &says, "then late by, s"];
     let mut table = Table::new(head);
-    for (length, name) in [(60.0, "1 min"), (600.0, "10 min"), (7_200.0, "2 h")] {
+    for (length, name) in [(600.0, "10 min"), (7_200.0, "2 h")] {
         let polls = |worker: &Worker| poll(length, worker, Pace::RetryAfter).polls;
-        let every = [300.0, 60.0, 30.0, 10.0].map(|seconds| polls(&move |now| now - now % seconds));
+        let every = [300.0, 60.0, 10.0].map(|seconds| polls(&move |now| now - now % seconds));
         let told = poll(length, &|now| now - now % 10.0, Pace::WorkerSays(SAID));
         let all = [polls(WITHOUT_PROGRESS)].into_iter().chain(every).chain([told.polls, told.delay]);
         table.row(name, all.map(number));
@@ -122,14 +116,7 @@ pub fn progress() -> Table {
 /// Polls of one job, as lines.
 pub fn draw_polls(file: &Path) {
     let y = Axis { name: "polls of one job", range: decades(2.0, 1e4), label: number };
-    draw(file, "How often a job is polled", lengths(), y, Corner::UpperLeft, &lines(|jobs| jobs.polls));
-}
-
-/// How late the last poll is, as lines.
-pub fn draw_delay(file: &Path) {
-    let range = labelled(0.3, 20.0, &[0.5, 1.0, 2.0, 5.0, 10.0, 20.0]);
-    let y = Axis { name: "seconds late, on average", range, label: number };
-    draw(file, "How late the end of a job is noticed", lengths(), y, Corner::UpperLeft, &lines(|jobs| jobs.delay));
+    draw(file, "How often a job is polled", lengths(), y, Corner::UpperLeft, &lines());
 }
 
 fn lengths() -> Axis<impl Range> {
@@ -140,10 +127,10 @@ fn lengths() -> Axis<impl Range> {
     Axis { name: "length of the job", range: labelled(10.0, 7_200.0, &LENGTHS.map(|(length, _)| length)), label }
 }
 
-fn lines(value: impl Fn(Jobs) -> f64) -> Vec<Line> {
+fn lines() -> Vec<Line> {
     let lengths = points(10.0, 7_200.0);
     let told = format!("retry-after, {} to {} s", RETRY_AFTER_SECONDS.start(), RETRY_AFTER_SECONDS.end());
     let fixed = [1.0, 2.0, 5.0].map(|seconds| (format!("every {seconds} s"), Pace::Fixed(seconds)));
     let paces = fixed.into_iter().chain([(told, Pace::RetryAfter)]);
-    paces.map(|(name, pace)| Line::of(name, &lengths, |length| value(poll(length, WITHOUT_PROGRESS, pace)))).collect()
+    paces.map(|(name, pace)| Line::of(name, &lengths, |length| poll(length, WITHOUT_PROGRESS, pace).polls)).collect()
 }

@@ -1,21 +1,18 @@
 //! What so many polls a second need, and which limit ends where.
 
-use std::path::Path;
-
 use job_status::limits::THROTTLED_RETRY_AFTER_SECONDS;
 use pages::Table;
 
 use super::{
     assumptions::{
-        ENVIRONMENTS_PER_TEN_SECONDS, GATEWAY_RATE, LAMBDA_CONCURRENCY, MONTH_S, NEW_ACCOUNT_CONCURRENCY,
-        REQUESTS_PER_CONCURRENCY, S3_PARTITION_GETS, THROTTLE_RATE,
+        GATEWAY_RATE, LAMBDA_CONCURRENCY, NEW_ACCOUNT_CONCURRENCY, REQUESTS_PER_CONCURRENCY, S3_PARTITION_GETS,
+        THROTTLE_RATE,
     },
-    chart::{Axis, Corner, Line, decades, draw, points},
-    cost::{capacity_units, warm_ms},
+    cost::warm_ms,
     numbers::{number, rate_name},
 };
 
-const RATES: [f64; 9] = [10.0 / 86_400.0, 1.0, 10.0, 100.0, 500.0, 1_000.0, 5_500.0, 10_000.0, 100_000.0];
+const RATES: [f64; 6] = [10.0 / 86_400.0, 1.0, 100.0, 1_000.0, 10_000.0, 100_000.0];
 
 /// Environments that are busy, by Little's law.
 fn busy(rate: f64) -> f64 {
@@ -35,20 +32,10 @@ fn partitions(rate: f64) -> f64 {
 
 /// What each rate needs.
 pub fn needs() -> Table {
-    let mut table = Table::new([
-        "Polls a second",
-        "Polls a month",
-        "Environments busy",
-        "Lambda quota",
-        "Seconds to get there",
-        "S3 partitions",
-        "LCUs",
-    ]);
+    let head = ["Polls a second", "Environments busy", "Lambda quota", "S3 partitions"];
+    let mut table = Table::new(head);
     for rate in RATES {
-        // The first ten seconds' share is there at once.
-        let seconds = 10.0 * ((quota(rate) / ENVIRONMENTS_PER_TEN_SECONDS).ceil() - 1.0);
-        let needs = [rate * MONTH_S, busy(rate), quota(rate), seconds, partitions(rate), capacity_units(rate)];
-        table.row(rate_name(rate), needs.map(number));
+        table.row(rate_name(rate), [busy(rate), quota(rate), partitions(rate)].map(number));
     }
     table
 }
@@ -80,17 +67,4 @@ pub fn limits() -> Table {
         table.row(number(rate), [limit, answer.into(), raise.into()]);
     }
     table
-}
-
-/// The needs as lines.
-pub fn draw_needs(file: &Path) {
-    let rates = points(1.0, 1e5);
-    let lines = [
-        Line::of("Lambda quota", &rates, quota),
-        Line::of("environments busy", &rates, |rate| busy(rate).max(1.0)),
-        Line::of("S3 partitions", &rates, partitions),
-    ];
-    let x = Axis { name: "polls a second", range: decades(1.0, 1e5), label: number };
-    let y = Axis { name: "how many", range: decades(0.9, 2e4), label: number };
-    draw(file, "What polls need", x, y, Corner::UpperLeft, &lines);
 }

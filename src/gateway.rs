@@ -11,25 +11,8 @@ use lambda_http::aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayV
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{
-    encoding::Body,
-    gateway::event::Event,
-    large_files::Permit,
-    limits::{MAX_LAMBDA_PAYLOAD, MAX_LOAD_BALANCER_PAYLOAD},
-    reply::Reply,
-    request::Request,
-};
-
-/// The kinds of gateways.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gateway {
-    /// API Gateway's HTTP API and function URLs: payload format 2.0.
-    HttpApi,
-    /// The Application Load Balancer: a dialect of payload format 1.0.
-    LoadBalancer,
-    /// API Gateway's REST API: payload format 1.0.
-    RestApi,
-}
+pub use crate::gateway::event::Gateway;
+use crate::{encoding::Body, gateway::event::Event, large_files::Permit, reply::Reply, request::Request};
 
 /// Reads an invocation's event. `None` if it is no HTTP request.
 #[must_use]
@@ -38,34 +21,6 @@ pub fn read(event: &str) -> Option<(Gateway, Request)> {
 }
 
 impl Gateway {
-    /// All gateways.
-    pub const ALL: [Self; 3] = [Self::HttpApi, Self::LoadBalancer, Self::RestApi];
-
-    /// Its name, for people.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::HttpApi => "API Gateway HTTP API or function URL",
-            Self::LoadBalancer => "Application Load Balancer",
-            Self::RestApi => "API Gateway REST API",
-        }
-    }
-
-    /// The largest payload, in bytes, that it passes on from a function.
-    #[must_use]
-    pub const fn max_payload(self) -> usize {
-        match self {
-            Self::HttpApi | Self::RestApi => MAX_LAMBDA_PAYLOAD,
-            Self::LoadBalancer => MAX_LOAD_BALANCER_PAYLOAD,
-        }
-    }
-
-    /// Whether a compressed body gets through to the caller. A REST API decodes base64 only if it has
-    /// `binaryMediaTypes`, and an event does not tell.
-    const fn passes_binary(self) -> bool {
-        !matches!(self, Self::RestApi)
-    }
-
     /// Puts a reply into the shape that this gateway expects.
     #[must_use]
     pub fn write(self, reply: Reply) -> Answer {

@@ -1,5 +1,4 @@
-//! The events of all gateways, read in one pass into one struct. `requestContext` tells their kinds apart. `null` is as
-//! good as absent.
+//! The gateways, and their events, read in one pass into one struct; `null` is as good as absent.
 
 use std::borrow::Cow;
 
@@ -10,15 +9,57 @@ use serde_json::value::RawValue;
 
 use crate::{
     encoding::{Gzip, accepts_gzip},
-    gateway::Gateway,
     json::{Fields, string},
+    limits::{MAX_LAMBDA_PAYLOAD, MAX_LOAD_BALANCER_PAYLOAD},
     request::Request,
 };
 
-/// A REST API hands a query over decoded. These have a meaning in a query, so they were encoded if they had none. Nothing
-/// else needs to be encoded again: the query gets no longer than it was.
+/// The kinds of gateways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gateway {
+    /// API Gateway's HTTP API and function URLs: payload format 2.0.
+    HttpApi,
+    /// The Application Load Balancer: a dialect of payload format 1.0.
+    LoadBalancer,
+    /// API Gateway's REST API: payload format 1.0.
+    RestApi,
+}
+
+impl Gateway {
+    /// All gateways.
+    pub const ALL: [Self; 3] = [Self::HttpApi, Self::LoadBalancer, Self::RestApi];
+
+    /// Its name, for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HttpApi => "API Gateway HTTP API or function URL",
+            Self::LoadBalancer => "Application Load Balancer",
+            Self::RestApi => "API Gateway REST API",
+        }
+    }
+
+    /// The largest payload, in bytes, that it passes on from a function.
+    #[must_use]
+    pub const fn max_payload(self) -> usize {
+        match self {
+            Self::HttpApi | Self::RestApi => MAX_LAMBDA_PAYLOAD,
+            Self::LoadBalancer => MAX_LOAD_BALANCER_PAYLOAD,
+        }
+    }
+
+    /// Whether a compressed body gets through to the caller. A REST API decodes base64 only if it has
+    /// `binaryMediaTypes`, and an event does not tell.
+    const fn passes_binary(self) -> bool {
+        !matches!(self, Self::RestApi)
+    }
+}
+
+/// A REST API hands a query over decoded. These have a meaning in a query, so they were encoded if they had none.
+/// Nothing else needs to be encoded again: the query gets no longer than it was.
 const DELIMITERS: &AsciiSet = &AsciiSet::EMPTY.add(b'%').add(b'&').add(b'+').add(b'=');
 
+/// An event. Its `requestContext` says which kind of gateway sent it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Event<'a> {

@@ -145,8 +145,8 @@ impl Endpoint {
         line: &mut RequestLine<'_>,
         read: &mut ReadStats,
     ) -> Result<Reply, Reply> {
-        // Compared as it arrived: a percent-encoded spelling is another path, and `%2F` is no slash. A route begins with
-        // a slash, so what is in front of it are whole segments.
+        // Compared as it arrived: a percent-encoded spelling is another path, and `%2F` is no slash. A route begins
+        // with a slash, so only whole segments can be in front of it.
         let path = request.path.strip_suffix('/').unwrap_or(&request.path);
         let route = ROUTES.into_iter().find(|route| path.ends_with(route));
         line.route = Some(route.ok_or_else(Reply::unknown_path)?);

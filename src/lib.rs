@@ -49,8 +49,6 @@ pub use keyring::{Keyring, document::InvalidKeyring};
 pub use request::{Invocation, JobId, Request};
 pub use s3::{Connector, S3, bucket::Bucket, failure::FailureKind};
 pub use serve::serve;
-pub use settings::{
-    Settings,
-    variables::{SetBy, VARIABLES},
-};
+pub use settings::Settings;
+pub use settings::variables::{SetBy, VARIABLES};
 pub use status_file::{Progress, State, StatusFile};

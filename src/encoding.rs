@@ -119,8 +119,7 @@ fn compress(parts: &[&str], max_base64: usize) -> Option<Vec<u8>> {
 }
 
 /// Bytes of a JSON text inside a JSON string. What is escaped there takes one byte more, because a JSON text has no
-/// other control characters. It is counted in chunks: the compiler vectorises a sum that fits a byte, which saves 1.8 ms
-/// for 4 MB.
+/// other control characters. It is counted in chunks: the compiler vectorises a sum that fits a byte (1.8 ms for 4 MB).
 fn escaped_length(json: &str) -> usize {
     let escaped = |&byte: &u8| u8::from(matches!(byte, b'"' | b'\\' | b'\n' | b'\r' | b'\t'));
     let in_chunk = |chunk: &[u8]| usize::from(chunk.iter().map(escaped).sum::<u8>());

@@ -146,8 +146,8 @@ impl Endpoint {
         line: &mut RequestLine<'_>,
         read: &mut ReadStats,
     ) -> Result<Reply, Reply> {
-        // Compared as it arrived: a percent-encoded spelling is another path, and `%2F` is no slash. A route begins with
-        // a slash, so what is in front of it are whole segments.
+        // Compared as it arrived: a percent-encoded spelling is another path, and `%2F` is no slash. A route begins
+        // with a slash, so only whole segments can be in front of it.
         let path = request.path.strip_suffix('/').unwrap_or(&request.path);
         if !ROUTES.iter().any(|route| path.ends_with(route)) {
             return Err(Reply::unknown_path());

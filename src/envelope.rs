@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::request::Payload;
 
-/// A random integer below 2^53 (what JavaScript reads exactly), for the environment's life. The start-up log line has it
-/// too, so it leads to the log stream.
+/// A random integer below 2^53 (what JavaScript reads exactly), for the environment's life. The start-up log line has
+/// it too, so it leads to the log stream.
 pub(crate) fn new_queue_id() -> u64 {
     // The standard library's hasher seeds itself from the system's randomness.
     RandomState::new().hash_one(()) >> (64 - 53)

@@ -1,9 +1,8 @@
 //! Large status files where many polls run at once: they neither fill the memory nor hold up small ones.
 //!
 //! A small file costs next to nothing and never waits. A file from [`LARGE_FILE`] on waits for a permit before its
-//! content is read, and keeps it until its answer is serialized. What takes CPU time runs on a thread of its own, as
-//! many at a time as there are cores, in the order in which they came. With one invocation at a time there are neither
-//! permits nor threads.
+//! content is read, and keeps it until its answer is serialized. What takes CPU time runs on a thread of its own, one
+//! for each core at a time, first come, first served. With one invocation at a time there are no permits, no threads.
 
 use std::{num::NonZero, panic::resume_unwind, sync::Arc, thread::available_parallelism, time::Duration};
 
@@ -28,8 +27,7 @@ pub(crate) struct Permit {
 }
 
 impl LargeFiles {
-    /// For an environment with so many invocations at a time, and so many MB of memory. With one at a time nothing bounds
-    /// them.
+    /// For an environment with so many invocations at a time, and so many MB of memory. `None` for one at a time.
     pub(crate) fn new(concurrency: NonZero<usize>, memory: NonZero<u32>) -> Option<Self> {
         if concurrency.get() == 1 {
             return None;

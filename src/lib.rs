@@ -53,8 +53,6 @@ pub use s3::{
     failure::FailureKind,
 };
 pub use serve::serve;
-pub use settings::{
-    Settings,
-    variables::{SetBy, VARIABLES},
-};
+pub use settings::Settings;
+pub use settings::variables::{SetBy, VARIABLES};
 pub use status_file::{Progress, State, StatusFile};

@@ -6,6 +6,7 @@
 use std::{num::NonZero, ops::RangeInclusive, time::Duration};
 
 // A request.
+
 /// Longest time a caller waits for an answer, whatever S3 does. Three full attempts with their backoffs (4.6 s) fit,
 /// and gateways give up after 29–30 s.
 pub const REQUEST_BUDGET: Duration = Duration::from_secs(5);
@@ -17,6 +18,7 @@ pub const MAX_REQUEST_BODY: usize = 16 * 1024;
 pub const MAX_QUERY: usize = MAX_REQUEST_BODY;
 
 // A read from S3.
+
 /// Limit of the read at start-up. Lambda gives an init 10 s, of which the keyring may take three full attempts.
 pub const PROBE_BUDGET: Duration = Duration::from_secs(2);
 /// TCP connect and TLS handshake. Within a region they take single-digit milliseconds; half a second means a lost
@@ -39,6 +41,7 @@ pub const MAX_S3_ERROR: u64 = 16 * 1024;
 pub const THROTTLED_RETRY_AFTER_SECONDS: u64 = 5;
 
 // A directory bucket's session.
+
 /// What is left of a session, which lasts five minutes, when the next one is made. A minute survives a short outage of
 /// `CreateSession`.
 pub const SESSION_RENEWAL: Duration = Duration::from_mins(1);
@@ -48,6 +51,7 @@ pub const SESSION_RETRY: Duration = Duration::from_secs(5);
 pub const MAX_SESSION: u64 = 16 * 1024;
 
 // A status file and its answer.
+
 /// Largest status file that is read, in bytes. Its answer takes the process to 52 MB of resident memory, however badly
 /// it compresses; the template gives 256 MB. A larger file is a result, not a status.
 pub const MAX_STATUS_FILE: u64 = 32 * 1024 * 1024;
@@ -63,6 +67,7 @@ pub const PAYLOAD_OVERHEAD: usize = 2 * 1024;
 pub const GZIP_FROM: usize = 8 * 1024;
 
 // Large files, if many polls run at once.
+
 /// Files from this size on, in bytes, need a permit (see `large_files`). Smaller ones cost a tenth of a millisecond of
 /// CPU, and 1,600 of them at once, the most that Lambda sends, take 200 MB.
 pub const LARGE_FILE: u64 = 128 * 1024;
@@ -79,6 +84,7 @@ pub const MAX_ANSWER_MEMORY: u64 = 20 * 1024 * 1024;
 pub const DEFAULT_MEMORY: NonZero<u32> = NonZero::new(256).unwrap();
 
 // When to poll again, in seconds.
+
 /// Bounds of `retry-after` for an unfinished job whose worker does not say when to come again.
 pub const RETRY_AFTER_SECONDS: RangeInclusive<u64> = 1..=30;
 /// The same if the worker says it. A job may finish earlier than its worker thought, so nobody waits for longer than
@@ -94,6 +100,7 @@ pub const MAX_SAID_SECONDS: f64 = 86_400.0;
 pub const STALLED_HEARTBEATS: u32 = 2;
 
 // The keyring.
+
 /// Age from which the keyring is read again before a request is judged: the longest a revoked key keeps working.
 pub const KEYRING_FRESH: Duration = Duration::from_mins(1);
 /// How long the last good keyring stays in force while it cannot be read again: it survives an S3 incident or a bad

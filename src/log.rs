@@ -1,5 +1,4 @@
-//! What the operator sees: JSON lines on stdout, one for each request. Lambda's JSON log format takes them as they
-//! are.
+//! What the operator sees: JSON lines on stdout, one for each request, as Lambda's JSON log format takes them.
 //!
 //! Neither status files nor keys are ever written. Dependencies log warnings and errors only, because their finer
 //! levels print payloads.
@@ -17,7 +16,7 @@ use crate::{cause::chain, reply::Reply, request::JobId, s3::object::ReadStats};
 /// Starts logging to stdout, panics included. If `lambda_runtime` logs a failure that the process cannot go on from,
 /// that goes to `failed` instead. Only the first call of a process has an effect.
 pub fn init(level: LevelFilter, failed: Sender<String>) {
-    let failures = RuntimeFailures { failed, level: of_dependencies(level) };
+    let failures = RuntimeFailures { failed, level: level.min(LevelFilter::WARN) };
     if subscriber(level, std::io::stdout).with(failures).try_init().is_ok() {
         std::panic::set_hook(Box::new(|panic| {
             let message = panic.payload_as_str().unwrap_or("no message");
@@ -33,7 +32,7 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let targets = Targets::new()
-        .with_default(of_dependencies(level))
+        .with_default(level.min(LevelFilter::WARN))
         .with_target("job_status", level)
         .with_target("lambda_runtime", LevelFilter::WARN);
     tracing_subscriber::registry().with(targets).with(
@@ -47,12 +46,8 @@ where
     )
 }
 
-fn of_dependencies(level: LevelFilter) -> LevelFilter {
-    level.min(LevelFilter::WARN)
-}
-
-/// Sees that the Runtime API is gone or answers 5xx, of which its specification says that the runtime should exit
-/// promptly. `lambda_runtime` warns and goes on, with many workers without a pause.
+/// Sees that the Runtime API is gone or answers 5xx. Its specification says that the runtime should exit promptly then.
+/// `lambda_runtime` only warns and goes on, with many workers without a pause.
 struct RuntimeFailures {
     failed: Sender<String>,
     level: LevelFilter,
@@ -104,7 +99,7 @@ pub(crate) struct RequestLine<'a> {
 }
 
 impl RequestLine<'_> {
-    /// Writes the line, with what the read of the status file took: at ERROR for a 500, at WARN for a 429, else at INFO.
+    /// Writes the line, with what the read of the status file took: at ERROR for a 500, WARN for a 429, else INFO.
     pub(crate) fn write(&self, reply: &Reply, run_time: Duration, read: &ReadStats) {
         let (status, cause) = (reply.status.as_u16(), reply.cause.as_ref());
         macro_rules! line {

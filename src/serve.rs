@@ -2,8 +2,7 @@
 //!
 //! `lambda_runtime` talks to Lambda's Runtime API, one invocation at a time or many. If it cannot go on, this process
 //! ends, and Lambda replaces the environment. With one invocation at a time it returns an error. With many, a [`Guard`]
-//! sees a worker that is lost, and [`log::init`](crate::log::init) a Runtime API that is gone, because that is only
-//! logged.
+//! sees a lost worker, and [`log::init`](crate::log::init) sees a Runtime API that is gone.
 
 use std::sync::Arc;
 

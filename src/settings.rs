@@ -78,10 +78,8 @@ impl Settings {
             api_keys: reader
                 .required(&API_KEYS, "a keyring document or s3://bucket/key", |value| parse_api_keys(value, bucket)),
             trust_store: reader.optional(&TRUST_STORE, TrustStore::from_file).unwrap_or_default(),
-            concurrency: reader
-                .optional(&CONCURRENCY, |value| positive(value, "invocations"))
-                .unwrap_or(NonZero::<usize>::MIN),
-            memory: reader.optional(&MEMORY, |value| positive(value, "MB")).unwrap_or(DEFAULT_MEMORY),
+            concurrency: reader.optional(&CONCURRENCY, positive("invocations")).unwrap_or(NonZero::<usize>::MIN),
+            memory: reader.optional(&MEMORY, positive("MB")).unwrap_or(DEFAULT_MEMORY),
             log: reader.optional(&LOG_LEVEL, parse_log_level).unwrap_or(LevelFilter::INFO),
         };
         let _ = reader.optional(&INITIALIZATION, refuse_snap_start);
@@ -195,8 +193,8 @@ fn parse_no_checksums(value: &str) -> Result<bool, &'static str> {
     }
 }
 
-fn positive<T: FromStr>(value: &str, unit: &str) -> Result<T, String> {
-    value.parse().map_err(|_| format!("is not a number of {unit}: expected 1 or more"))
+fn positive<T: FromStr>(unit: &str) -> impl Fn(&str) -> Result<T, String> {
+    move |value| value.parse().map_err(|_| format!("is not a number of {unit}: expected 1 or more"))
 }
 
 /// A snapshot would give every environment the same `queue_id`, and `SnapStart` hands credentials over in a way that

@@ -1,9 +1,8 @@
 //! A status file: what a worker wrote about its job, passed on byte for byte.
 //!
 //! It is only *checked*: it must be one well-formed JSON object in UTF-8. What it says at the top about its progress
-//! is noted on the way. Nothing is rebuilt, so numbers keep their digits, fields their order and duplicates, escapes
-//! their spelling. The check skips values without building them and without recursion, so neither size nor depth can
-//! hurt.
+//! is noted on the way. Nothing is rebuilt: numbers keep their digits, fields their order and duplicates, escapes
+//! their spelling. The check neither builds values nor recurses into them, so neither size nor depth can hurt.
 
 mod foreign;
 mod repair;

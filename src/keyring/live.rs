@@ -164,7 +164,17 @@ impl ObjectKeyring {
                 let mut state = self.state();
                 if state.reported.is_none_or(|reported| age(reported, now) >= KEYRING_REPORT_INTERVAL) {
                     state.reported = Some(now);
-                    report(&error, age(state.confirmed, now));
+                    let (error, hint) = match &error {
+                        LoadError::NotRead(failure) => (chain(failure), Some(failure.hint())),
+                        LoadError::Malformed(_) => (chain(&error), None),
+                    };
+                    error!(
+                        event = "keyring_refresh_failed",
+                        error,
+                        hint,
+                        age = age(state.confirmed, now).as_secs(),
+                        "the keyring could not be refreshed; the last good one stays in force for a while"
+                    );
                 }
             }
         }
@@ -207,18 +217,4 @@ fn warn_if_empty(keyring: &Keyring) {
     if keyring.keys.is_empty() {
         warn!(event = "keyring_empty", "the keyring has no keys: every request will be answered 401");
     }
-}
-
-fn report(error: &LoadError, age: Duration) {
-    let (error, hint) = match error {
-        LoadError::NotRead(failure) => (chain(failure), Some(failure.hint())),
-        LoadError::Malformed(_) => (chain(error), None),
-    };
-    error!(
-        event = "keyring_refresh_failed",
-        error,
-        hint,
-        age = age.as_secs(),
-        "the keyring could not be refreshed; the last good one stays in force for a while"
-    );
 }

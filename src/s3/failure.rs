@@ -1,7 +1,6 @@
 //! What each answer of S3 means, and each way of not getting one.
 //!
-//! [`FailureKind::row`] is the table: when, whether another attempt is worth it, what the caller reads, what the
-//! operator should do.
+//! [`FailureKind::row`] is the table.
 
 use std::error::Error;
 
@@ -67,6 +66,10 @@ pub struct FailureRow {
     pub hint: &'static str,
 }
 
+/// What S3 calls it if the bucket is in another region.
+const OTHER_REGION: [&str; 4] =
+    ["PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"];
+
 impl FailureKind {
     /// All of them, in the order of the table.
     #[rustfmt::skip]
@@ -127,14 +130,7 @@ impl FailureKind {
             (_, "RequestTimeout") => Self::TimedOut,
             (_, "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" | "InvalidToken")
             | (403, "InvalidAccessKeyId" | "SignatureDoesNotMatch") => Self::BadCredentials,
-            (301 | 307, _)
-            | (
-                _,
-                "PermanentRedirect"
-                | "TemporaryRedirect"
-                | "AuthorizationHeaderMalformed"
-                | "IllegalLocationConstraintException",
-            ) => Self::WrongRegion,
+            (status, code) if matches!(status, 301 | 307) || OTHER_REGION.contains(&code) => Self::WrongRegion,
             (403, _) => Self::AccessDenied,
             (429, _) | (503, "SlowDown") => Self::SlowDown,
             (500..=599, _) if message.to_ascii_lowercase().contains("reduce your request rate") => Self::SlowDown,

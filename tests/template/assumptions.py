@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-TEXT = (Path(__file__).parents[2] / "crates/scaling/src/assumptions.rs").read_text()
+TEXT = (Path(__file__).parents[2] / "crates/pages/src/scaling/assumptions.rs").read_text()
 
 
 def assumption(name):

@@ -6,9 +6,7 @@ use std::error::Error;
 pub(crate) struct Cause {
     /// A word for filters and alarms, such as `access_denied`.
     pub(crate) kind: &'static str,
-    /// What happened.
     pub(crate) error: Box<dyn Error + Send + Sync>,
-    /// What to do about it.
     pub(crate) hint: &'static str,
 }
 

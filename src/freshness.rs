@@ -9,7 +9,6 @@ use std::time::SystemTime;
 #[derive(Default)]
 pub(crate) struct Freshness {
     pub(crate) etag: Option<String>,
-    /// When the worker wrote the status file.
     pub(crate) last_modified: Option<SystemTime>,
     /// When S3 deletes the status file.
     pub(crate) sunset: Option<SystemTime>,

@@ -80,15 +80,12 @@ impl<S: Subscriber> Layer<S> for RuntimeFailures {
 #[derive(Default)]
 pub(crate) struct RequestLine<'a> {
     pub(crate) request_id: &'a str,
-    /// X-Ray's id of the trace.
     pub(crate) trace_id: Option<&'a str>,
     /// Whether it is the first request of its environment.
     pub(crate) cold: bool,
     pub(crate) method: Option<&'a str>,
-    /// The name of the accepted key.
     pub(crate) key: Option<Box<str>>,
     pub(crate) job_id: Option<JobId>,
-    /// The status file's size.
     pub(crate) bytes: Option<usize>,
     /// The age of a stalled job's status file, in seconds.
     pub(crate) stalled: Option<u64>,

@@ -40,23 +40,16 @@ pub struct Reply {
     pub(crate) outcome: Outcome,
     /// What the operator reads, if something went wrong on our side.
     pub(crate) cause: Option<Cause>,
-    /// A large file's permit, to be kept until the reply is serialized.
     pub(crate) permit: Option<Permit>,
 }
 
 /// How a request ended: the `outcome` on its log line.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[rustfmt::skip]
 pub(crate) enum Outcome {
     /// The job is known.
     Job(State),
-    NotFound,
-    UnknownPath,
-    MethodNotAllowed,
-    Unauthorized,
-    BadRequest,
-    TooLarge,
-    Throttled,
-    Failed,
+    NotFound, UnknownPath, MethodNotAllowed, Unauthorized, BadRequest, TooLarge, Throttled, Failed,
 }
 
 impl Outcome {

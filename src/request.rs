@@ -175,7 +175,7 @@ fn at(error: &serde_json::Error, what: &str, expected: &str) -> BadPayload {
     BadPayload::Invalid(format!("The request body {what} (line {line}, column {column}): {expected}").into())
 }
 
-/// Whether the text is a string with an object in it: some tools encode a body twice.
+/// Some tools encode a body twice.
 fn is_encoded_twice(text: &str) -> bool {
     serde_json::from_str::<String>(text).is_ok_and(|inner| serde_json::from_str::<Fields<'_>>(&inner).is_ok())
 }

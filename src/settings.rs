@@ -66,9 +66,9 @@ impl Settings {
         let region = reader.required(&REGION, "a region such as eu-central-1", parse_region);
         let addressing = Addressing {
             endpoint: reader.optional(&ENDPOINT, parse_endpoint),
-            fips: reader.optional(&FIPS, parse_bool).unwrap_or_default(),
-            dual_stack: reader.optional(&DUAL_STACK, parse_bool).unwrap_or_default(),
-            no_checksums: reader.optional(&CHECKSUMS, parse_no_checksums).unwrap_or_default(),
+            fips: reader.optional(&FIPS, either("true", "false")).unwrap_or_default(),
+            dual_stack: reader.optional(&DUAL_STACK, either("true", "false")).unwrap_or_default(),
+            no_checksums: reader.optional(&CHECKSUMS, either("when_required", "when_supported")).unwrap_or_default(),
         };
         let bucket = |name: &str| parse_bucket(name, &region, &addressing);
         let settings = Self {
@@ -88,14 +88,13 @@ impl Settings {
 
     /// Logs what is allowed, but rarely meant.
     pub(crate) fn warn(&self) {
-        let left_out = &self.trust_store.left_out;
-        if !left_out.is_empty() {
-            let numbers = left_out.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let numbers = &*self.trust_store.left_out;
+        if !numbers.is_empty() {
             warn!(event = "certificates_left_out", numbers, "AWS_CA_BUNDLE has certificates that cannot be used");
         }
-        if !self.jobs_prefix.is_empty() && !self.jobs_prefix.ends_with('/') {
-            let example = format!("{}<job_id>.json", self.jobs_prefix);
-            warn!(event = "prefix_without_slash", example, "JOBS_PREFIX does not end in a slash: is that meant?");
+        let prefix = &*self.jobs_prefix;
+        if !prefix.is_empty() && !prefix.ends_with('/') {
+            warn!(event = "prefix_without_slash", prefix, "JOBS_PREFIX does not end in a slash: is that meant?");
         }
     }
 }
@@ -181,15 +180,12 @@ fn parse_endpoint(value: &str) -> Result<String, &'static str> {
     Ok(format!("{}/", value.trim_end_matches('/')))
 }
 
-fn parse_bool(value: &str) -> Result<bool, &'static str> {
-    value.to_ascii_lowercase().parse().map_err(|_| "is neither true nor false")
-}
-
-fn parse_no_checksums(value: &str) -> Result<bool, &'static str> {
-    match value.to_ascii_lowercase().as_str() {
-        "when_required" => Ok(true),
-        "when_supported" => Ok(false),
-        _ => Err("is neither when_required nor when_supported"),
+/// Whether it is the first of the two words.
+fn either(first: &str, second: &str) -> impl Fn(&str) -> Result<bool, String> {
+    move |value| match value {
+        _ if value.eq_ignore_ascii_case(first) => Ok(true),
+        _ if value.eq_ignore_ascii_case(second) => Ok(false),
+        _ => Err(format!("is neither {first} nor {second}")),
     }
 }
 

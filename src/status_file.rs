@@ -48,17 +48,10 @@ pub struct Progress {
 
 /// What `job_status` says, as far as this endpoint cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the words of the contract
+#[rustfmt::skip]
 pub enum State {
-    /// Waiting for a worker.
-    Queued,
-    /// Being worked on.
-    Running,
-    /// Handed to another service.
-    Submitted,
-    /// Finished; the nested result says how.
-    Done,
-    /// Given up.
-    Failed,
+    Queued, Running, Submitted, Done, Failed,
     /// Anything else, or nothing. It is passed on like the others, but is no reason to poll again.
     Other,
 }

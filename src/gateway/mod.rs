@@ -1,9 +1,8 @@
 //! The gateways in front of the function: an event becomes a [`Request`], a [`Reply`] becomes what the same gateway
 //! expects back.
 //!
-//! `lambda_http` brings the types of the answers. Its own reading of events is not used, because a caller could make
-//! it fail: it refuses an event for one header with a letter outside ASCII, and it panics over a `host` that makes no
-//! URL. The caller would get the gateway's 5xx instead of an answer of ours.
+//! `lambda_http` brings the types of the answers. It does not read the events, because a caller could make it fail: it
+//! refuses one header with a letter outside ASCII, and it panics over a `host` that makes no URL.
 
 mod answer;
 mod event;

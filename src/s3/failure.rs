@@ -28,28 +28,11 @@ pub(crate) struct Failure {
 /// The failures that are treated differently, or that an operator acts on differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // their rows describe them
+#[rustfmt::skip]
 pub enum FailureKind {
-    NoSuchKey,
-    NoSuchBucket,
-    AccessDenied,
-    KmsDenied,
-    Archived,
-    WrongRegion,
-    BadCredentials,
-    SessionDenied,
-    SessionEnded,
-    NoSuchZone,
-    ClockSkewed,
-    SlowDown,
-    Unavailable,
-    Unreachable,
-    Untrusted,
-    TimedOut,
-    CutOff,
-    Damaged,
-    Undecodable,
-    TooLarge,
-    Unexpected,
+    NoSuchKey, NoSuchBucket, AccessDenied, KmsDenied, Archived, WrongRegion, BadCredentials, SessionDenied,
+    SessionEnded, NoSuchZone, ClockSkewed, SlowDown, Unavailable, Unreachable, Untrusted, TimedOut, CutOff, Damaged,
+    Undecodable, TooLarge, Unexpected,
 }
 
 /// A row of the table of failures.

@@ -104,19 +104,15 @@ impl S3 {
 
         let (announced, content) = (body.size_hint().exact(), Content::from_headers(&head.headers));
         // How large compressed content becomes is not known.
-        let is_compressed = content.as_ref().is_some_and(Content::is_compressed);
-        let size = announced.filter(|_| !is_compressed).unwrap_or(get.max_bytes);
+        let size = announced.filter(|_| !content.is_compressed()).unwrap_or(get.max_bytes);
         // What is larger than that is refused before it is read.
         let permit = match get.large_files.filter(|_| size <= get.max_bytes) {
             Some(large_files) => large_files.permit(size, &mut stats.waited).await,
             None => None,
         };
         let bytes = within(left, collect(body, get.max_bytes), &mut stats.time).await;
-        let mut bytes = bytes.map_err(|failure| Failure { announced, ..failure })?;
-        if let Some(content) = content {
-            let max_bytes = get.max_bytes;
-            bytes = work(permit.as_ref(), &mut stats.waited, move || content.decode(bytes, max_bytes)).await?;
-        }
+        let (bytes, max_bytes) = (bytes.map_err(|failure| Failure { announced, ..failure })?, get.max_bytes);
+        let bytes = work(permit.as_ref(), &mut stats.waited, move || content.decode(bytes, max_bytes)).await?;
         Ok(Fetched::Object(Object::from_headers(&head.headers, bytes, permit)))
     }
 

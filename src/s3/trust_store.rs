@@ -16,7 +16,7 @@ pub struct TrustStore {
     /// The certificates, each of them usable.
     pub roots: Arc<RootCertStore>,
     /// The numbers of those in the file that are not usable, and left out.
-    pub(crate) left_out: Vec<usize>,
+    pub(crate) left_out: String,
 }
 
 impl TrustStore {
@@ -34,10 +34,10 @@ impl TrustStore {
         let (mut roots, mut left_out) = (RootCertStore::empty(), Vec::new());
         for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
             if certificate.ok().and_then(|certificate| roots.add(certificate).ok()).is_none() {
-                left_out.push(index + 1);
+                left_out.push((index + 1).to_string());
             }
         }
-        Self { name, roots: roots.into(), left_out }
+        Self { name, roots: roots.into(), left_out: left_out.join(", ") }
     }
 }
 

@@ -21,11 +21,9 @@ pub(super) fn hint(bytes: &[u8]) -> Option<&'static str> {
 
 /// Whether the first line is a chunk's size in hexadecimal digits, with or without a signature.
 fn is_aws_chunked(bytes: &[u8]) -> bool {
-    const LONGEST: usize = 128; // a signature has 64 digits
-    let mut lines = bytes.get(..LONGEST.min(bytes.len())).unwrap_or_default().split(|byte| *byte == b'\r');
-    let (Some(line), Some([b'\n', ..])) = (lines.next(), lines.next()) else { return false };
-    let size = line.split(|byte| *byte == b';').next().unwrap_or_default();
-    let rest = line.get(size.len()..).unwrap_or_default();
-    let is_size = !size.is_empty() && size.iter().all(u8::is_ascii_hexdigit);
-    is_size && (rest.is_empty() || rest.starts_with(b";chunk-signature="))
+    let is_end = |at: &usize| bytes.get(*at..*at + 2) == Some(b"\r\n");
+    let line = (1..128).find(is_end).and_then(|end| bytes.get(..end)).unwrap_or_default(); // a signature has 64 digits
+    let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    let rest = line.get(digits..).unwrap_or_default();
+    digits > 0 && (rest.is_empty() || rest.starts_with(b";chunk-signature="))
 }

@@ -1,7 +1,5 @@
-//! JSON as Python writes it: `NaN`, `Infinity` and `-Infinity` stand where a value may stand. JSON has no such
-//! numbers, and a transcript has them for silence, so each becomes `null`.
+//! JSON as Python writes it: with numbers that JSON does not have. A transcript has them for silence. Each becomes `null`.
 
-/// What Python writes for numbers that JSON has not.
 const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
 /// The text with `null` in place of each, and how many there were; everything else stays as it is. Whether the rest
@@ -10,10 +8,8 @@ pub(super) fn repair(text: &str) -> (String, usize) {
     let (mut repaired, mut count, mut kept) = (String::with_capacity(text.len()), 0, 0);
     let (mut in_string, mut may_be_value, mut at) = (false, true, 0);
     while let Some((&byte, _)) = text.as_bytes().get(at..).and_then(<[u8]>::split_first) {
-        let starts_with =
-            |word: &&&str| text.as_bytes().get(at..).is_some_and(|rest| rest.starts_with(word.as_bytes()));
-        let found = NOT_FINITE.iter().find(|word| may_be_value && !in_string && starts_with(word));
-        if let Some(word) = found.filter(|word| ends_value(text.as_bytes().get(at + word.len()))) {
+        let found = text.get(at..).filter(|_| may_be_value).and_then(not_finite);
+        if let Some(word) = found {
             repaired.push_str(text.get(kept..at).unwrap_or_default());
             repaired.push_str("null");
             at += word.len();
@@ -25,13 +21,18 @@ pub(super) fn repair(text: &str) -> (String, usize) {
             b'"' => in_string = !in_string,
             _ => {}
         }
-        may_be_value = matches!(byte, b'[' | b':' | b',') || may_be_value && byte.is_ascii_whitespace();
+        let begins = matches!(byte, b'[' | b':' | b',') || may_be_value && byte.is_ascii_whitespace();
+        may_be_value = begins && !in_string;
         at += 1;
     }
     repaired.push_str(text.get(kept..).unwrap_or_default());
     (repaired, count)
 }
 
-fn ends_value(next: Option<&u8>) -> bool {
-    next.is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b',' | b']' | b'}'))
+/// The word that the text begins with, if a value may end behind it.
+fn not_finite(text: &str) -> Option<&'static str> {
+    NOT_FINITE.into_iter().find(|word| {
+        let next = text.strip_prefix(word).map(|rest| rest.chars().next().unwrap_or(','));
+        next.is_some_and(|next| next.is_ascii_whitespace() || matches!(next, ',' | ']' | '}'))
+    })
 }

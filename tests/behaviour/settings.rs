@@ -144,10 +144,10 @@ async fn an_unusable_certificate_of_a_ca_bundle_is_left_out_and_named() {
 
 #[tokio::test]
 async fn a_prefix_without_a_slash_at_its_end_is_a_warning() {
-    for (prefix, examples) in [("jobs", vec!["jobs<job_id>.json"]), ("jobs/", vec![]), ("", vec![])] {
+    for (prefix, named) in [("jobs", vec!["jobs"]), ("jobs/", vec![]), ("", vec![])] {
         let environment = Deployment::with_samples().await.set("JOBS_PREFIX", prefix).start().await;
         let lines = environment.logs.with("event", "prefix_without_slash");
-        assert_eq!(lines.iter().map(|line| &line["example"]).collect::<Vec<_>>(), examples, "{prefix}");
+        assert_eq!(lines.iter().map(|line| &line["prefix"]).collect::<Vec<_>>(), named, "{prefix}");
     }
 }
 

@@ -27,6 +27,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most that is read of an answer, unpacked: the largest status file, and room for its envelope.
+#[allow(clippy::cast_possible_truncation)] // it is 32 MiB
 pub const LARGEST_ANSWER: usize = MAX_STATUS_FILE as usize + 64 * 1024;
 /// The same of an answer without a status file.
 const LARGEST_REFUSAL: usize = 64 * 1024;

@@ -39,26 +39,26 @@ struct Value<'a> {
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, printer: S) -> Result<S::Ok, S::Error> {
         let (json, depth) = (self.json.get(), self.depth + 1);
-        let mut printed = Ok(());
+        let mut written = Ok(());
         if depth <= DEEPEST && json.starts_with('{') {
             let mut object = printer.serialize_map(None)?;
             let read = parts(json, |name, json| {
                 let mut shown = name.and_then(text).unwrap_or_default().into_owned();
                 shown.retain(|letter| !is_control(letter));
-                if printed.is_ok() {
-                    printed = object.serialize_entry(&shown, &Value { json, depth });
+                if written.is_ok() {
+                    written = object.serialize_entry(&shown, &Value { json, depth });
                 }
             });
-            read.map_err(Error::custom).and(printed)?;
+            read.map_err(Error::custom).and(written)?;
             object.end()
         } else if depth <= DEEPEST && json.starts_with('[') {
             let mut array = printer.serialize_seq(None)?;
             let read = parts(json, |_, json| {
-                if printed.is_ok() {
-                    printed = array.serialize_element(&Value { json, depth });
+                if written.is_ok() {
+                    written = array.serialize_element(&Value { json, depth });
                 }
             });
-            read.map_err(Error::custom).and(printed)?;
+            read.map_err(Error::custom).and(written)?;
             array.end()
         } else {
             match escaped(json) {

@@ -46,6 +46,7 @@ pub use encoding::{Body, Gzip, accepts_gzip, encode};
 pub use endpoint::{Endpoint, ROUTES};
 pub use gateway::Gateway;
 pub use keyring::{Keyring, document::InvalidKeyring};
+pub use reply::Reply;
 pub use request::{Invocation, JobId, Request};
 pub use s3::{
     Connector, S3,

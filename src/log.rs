@@ -81,7 +81,6 @@ impl<S: Subscriber> Layer<S> for RuntimeFailures {
 pub(crate) struct RequestLine<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) trace_id: Option<&'a str>,
-    /// Whether it is the first request of its environment.
     pub(crate) cold: bool,
     pub(crate) method: Option<&'a str>,
     pub(crate) key: Option<Box<str>>,

@@ -1,7 +1,7 @@
 //! `jobs publish`: status files from a directory to S3.
 //!
 //! Here are the command line, signals and the log. [`watch`] tells which files changed, [`queue`] when
-//! each is looked at, [`lanes`] where they wait until then, [`file`] reads one whole, [`upload`] sends it, [`outage`] says whether S3 takes any, [`publisher`]
+//! each is looked at, [`lanes`] where they wait until then, [`mod@file`] reads one whole, [`upload`] sends it, [`outage`] says whether S3 takes any, [`publisher`]
 //! runs all of them, and [`summary`] counts. What the operator reads are events of `tracing`. They name jobs by their ids, and
 //! have neither content nor credentials.
 //!

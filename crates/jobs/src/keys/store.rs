@@ -1,7 +1,7 @@
 //! Where the keyring is: an object in S3 or a file. No update is ever lost.
 //!
 //! An object is written only if it still is what was read (`If-Match`), a new one only if there is
-//! none (`If-None-Match: *`). Who comes second reads again. For a file see [`file`].
+//! none (`If-None-Match: *`). Who comes second reads again. For a file see [`mod@file`].
 
 mod file;
 

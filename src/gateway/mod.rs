@@ -1,4 +1,4 @@
-//! The gateways in front of the function: an event becomes a [`Request`], a [`Reply`] becomes what the same gateway
+//! The gateways in front of the function: an event becomes a `Request`, a `Reply` becomes what the same gateway
 //! expects back.
 //!
 //! `lambda_http` brings the types of the answers. It does not read the events, because a caller could make it fail: it

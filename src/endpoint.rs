@@ -121,7 +121,6 @@ impl Endpoint {
             request_id: &invocation.request_id,
             trace_id: invocation.trace_id.as_deref(),
             cold: !self.has_served.swap(true, Ordering::Relaxed),
-            method: request.method.as_ref().map(Method::as_str),
             ..RequestLine::default()
         };
         let mut read = ReadStats::default();

@@ -82,7 +82,6 @@ pub(crate) struct RequestLine<'a> {
     pub(crate) request_id: &'a str,
     pub(crate) trace_id: Option<&'a str>,
     pub(crate) cold: bool,
-    pub(crate) method: Option<&'a str>,
     pub(crate) key: Option<Box<str>>,
     pub(crate) job_id: Option<JobId>,
     pub(crate) bytes: Option<usize>,
@@ -103,7 +102,6 @@ impl RequestLine<'_> {
                 tracing::$level!(
                     request_id = self.request_id,
                     xray_trace_id = self.trace_id,
-                    method = self.method,
                     key = self.key.as_deref(),
                     job_id = self.job_id.map(display),
                     outcome = reply.outcome.word(),

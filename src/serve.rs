@@ -50,15 +50,16 @@ async fn answer(endpoint: &Endpoint, LambdaEvent { payload, context }: LambdaEve
 impl From<Context> for Invocation {
     fn from(context: Context) -> Self {
         Self {
-            trace_id: context.xray_trace_id.as_deref().and_then(root_of).map(Into::into),
+            trace_id: context.xray_trace_id.as_deref().and_then(sampled_root).map(Into::into),
             deadline: context.deadline(),
             request_id: context.request_id,
         }
     }
 }
 
-/// The trace's id in an X-Ray header such as `Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1`.
-fn root_of(header: &str) -> Option<&str> {
+/// The id of a trace that X-Ray keeps, in a header such as `Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1`.
+fn sampled_root(header: &str) -> Option<&str> {
+    header.split(';').find(|field| field.trim() == "Sampled=1")?;
     header.split(';').find_map(|field| field.trim().strip_prefix("Root="))
 }
 

@@ -22,7 +22,7 @@ pub use each_gateway::without_times;
 pub use failure::failure;
 pub use fault_s3::STATUS;
 pub use gateway::{GATEWAYS, Gateway};
-pub use logs::{Logs, logged_attempts};
+pub use logs::{Logs, capture, logged_attempts};
 pub use process::{BINARY, send, start_binary};
 pub use request::Request;
 pub use runtime::runtime;

@@ -15,7 +15,6 @@ async fn each_request_logs_one_line_for_the_operator() {
         ("level", json!("INFO")),
         ("message", json!("request")),
         ("request_id", json!(REQUEST_ID)),
-        ("method", json!("POST")),
         ("key", json!("demo")),
         ("job_id", json!(DONE)),
         ("outcome", json!("done")),

@@ -14,7 +14,7 @@ use testbed::{
 };
 use tokio::{process::Command, time::timeout};
 
-use crate::harness::{BINARY, Request, send, start_binary};
+use crate::harness::{BINARY, Request, capture, send, start_binary};
 
 /// Nothing listens there.
 const NOBODY: &str = "127.0.0.1:1";
@@ -40,6 +40,7 @@ async fn assert_stops(function: Function, case: &str) {
     let stopped: Vec<_> = output.lines().filter(|line| line.contains(r#""event":"stopped""#)).collect();
     assert_eq!(stopped.len(), 1, "{case}: {output}");
     assert!(stopped[0].contains(r#""level":"ERROR""#), "{case}: {output}");
+    capture(&format!("{}\n", stopped[0]));
     assert!(output.len() < MAX_OUTPUT, "{case}: {} bytes of log", output.len());
 }
 

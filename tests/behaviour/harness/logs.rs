@@ -55,10 +55,15 @@ pub fn logged_attempts(attempts: usize) -> Value {
 /// metric filters and dashboard against what is really logged.
 impl Drop for Logs {
     fn drop(&mut self) {
-        if let Some(path) = std::env::var_os("CAPTURED_LOG") {
-            let mut file = fs::File::options().create(true).append(true).open(path).unwrap();
-            file.write_all(self.text().as_bytes()).unwrap();
-        }
+        capture(&self.text());
+    }
+}
+
+/// Adds what the binary has logged, likewise.
+pub fn capture(lines: &str) {
+    if let Some(path) = std::env::var_os("CAPTURED_LOG") {
+        let mut file = fs::File::options().create(true).append(true).open(path).unwrap();
+        file.write_all(lines.as_bytes()).unwrap();
     }
 }
 

@@ -12,18 +12,17 @@ use super::{
         MONTH_S, OUTCOMES, REFUSAL_BYTES, REFUSED_LOG_BYTES, THROTTLE_RATE, TRACES, Tiers,
     },
     chart::{Axis, Corner, Line, decades, draw, labelled, points},
-    cost::{Bill, Gateway, Setup, break_even, refused_ms, traced},
+    cost::{Bill, Gateway, break_even, refused_ms, traced},
     numbers::{dollars, number, rate_name},
 };
 
-const TEMPLATE: Setup = Setup::behind(Gateway::HttpApi);
-const LOAD_BALANCER: Setup = Setup::behind(Gateway::LoadBalancer);
-const GATEWAYS: [(&str, Setup); 5] = [
+const TEMPLATE: Gateway = Gateway::HttpApi;
+const GATEWAYS: [(&str, Gateway); 5] = [
     ("HTTP API", TEMPLATE),
-    ("REST API", Setup::behind(Gateway::RestApi)),
-    ("CloudFront, function URL", Setup::behind(Gateway::CloudFront)),
-    ("Function URL", Setup::behind(Gateway::FunctionUrl)),
-    ("Load balancer", LOAD_BALANCER),
+    ("REST API", Gateway::RestApi),
+    ("CloudFront, function URL", Gateway::CloudFront),
+    ("Function URL", Gateway::FunctionUrl),
+    ("Load balancer", Gateway::LoadBalancer),
 ];
 
 /// A month of the stack.
@@ -123,7 +122,7 @@ fn first(tiers: Tiers) -> f64 {
 pub fn rates() -> Table {
     let mut table = Table::new(["Polls a second"].into_iter().chain(GATEWAYS.map(|(name, _)| name)));
     for rate in [1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0] {
-        let prices = GATEWAYS.map(|(_, setup)| dollars(Bill::per_million(setup, rate)));
+        let prices = GATEWAYS.map(|(_, gateway)| dollars(Bill::per_million(gateway, rate)));
         table.row(rate_name(rate), prices);
     }
     table
@@ -131,7 +130,7 @@ pub fn rates() -> Table {
 
 /// Where a load balancer becomes cheaper than the HTTP API, in words.
 pub fn load_balancer() -> String {
-    let from = break_even(TEMPLATE, LOAD_BALANCER);
+    let from = break_even(TEMPLATE, Gateway::LoadBalancer);
     let from = from.map_or("never".into(), |rate| {
         format!("from {} polls a second, {} a month", number(rate), number(rate * MONTH_S))
     });
@@ -141,7 +140,8 @@ pub fn load_balancer() -> String {
 /// What a million polls cost, as lines.
 pub fn draw_cost(file: &Path) {
     let rates = points(0.1, 1e5);
-    let lines = GATEWAYS.map(|(name, setup)| Line::of(name, &rates, |rate| Bill::per_million(setup, rate)).below(60.0));
+    let lines =
+        GATEWAYS.map(|(name, gateway)| Line::of(name, &rates, |rate| Bill::per_million(gateway, rate)).below(60.0));
     let x = Axis { name: "polls a second", range: decades(0.1, 1e5), label: number };
     let labels = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0];
     let y = Axis { name: "$ for a million polls", range: labelled(0.5, 60.0, &labels), label: number };

@@ -1,10 +1,10 @@
 //! What polls cost in a month, part by part.
 
 use super::assumptions::{
-    ACCESS_LOG_BYTES, ACCESS_LOGS, ANSWER_BYTES, CLOUDFRONT, DATA_OUT, EXPRESS_FIRST_BYTE_MS, EXPRESS_GETS,
-    EXPRESS_READ, HTTP_API, LAMBDA_GB_SECONDS, LAMBDA_LOGS, LAMBDA_REQUESTS, LCU_CONNECTIONS, LCU_GIGABYTES, LCU_HOUR,
-    LOAD_BALANCER_HOUR, MEMORY_MB, MEMORY_OF_ONE_VCPU_MB, MONTH_S, POLLS_PER_CONNECTION, REQUEST_BYTES,
-    REQUEST_LOG_BYTES, REST_API, S3_FIRST_BYTE_MS, S3_GETS, TRACED, Tiers, WARM_CPU_MS,
+    ACCESS_LOG_BYTES, ACCESS_LOGS, ANSWER_BYTES, CLOUDFRONT, DATA_OUT, EXPRESS_FIRST_BYTE_MS, HTTP_API,
+    LAMBDA_GB_SECONDS, LAMBDA_LOGS, LAMBDA_REQUESTS, LCU_CONNECTIONS, LCU_GIGABYTES, LCU_HOUR, LOAD_BALANCER_HOUR,
+    MEMORY_MB, MEMORY_OF_ONE_VCPU_MB, MONTH_S, POLLS_PER_CONNECTION, REQUEST_BYTES, REQUEST_LOG_BYTES, REST_API,
+    S3_FIRST_BYTE_MS, S3_GETS, TRACED, Tiers, WARM_CPU_MS,
 };
 
 /// What callers connect to.
@@ -20,22 +20,6 @@ pub enum Gateway {
     FunctionUrl,
     /// An Application Load Balancer.
     LoadBalancer,
-}
-
-/// A way to run the endpoint.
-#[derive(Clone, Copy)]
-pub struct Setup {
-    /// The gateway.
-    pub gateway: Gateway,
-    /// Status files in S3 Express One Zone.
-    pub express: bool,
-}
-
-impl Setup {
-    /// The template's defaults behind some gateway.
-    pub const fn behind(gateway: Gateway) -> Self {
-        Self { gateway, express: false }
-    }
 }
 
 /// Dollars in a month.
@@ -56,13 +40,13 @@ pub struct Bill {
 
 impl Bill {
     /// A month of `rate` polls a second.
-    pub fn monthly(setup: Setup, rate: f64) -> Self {
+    pub fn monthly(gateway: Gateway, rate: f64) -> Self {
         let millions = rate * MONTH_S / 1e6;
         let gigabytes = |bytes| millions * 1e6 * bytes / 1e9;
-        let has_access_log = matches!(setup.gateway, Gateway::HttpApi | Gateway::RestApi);
+        let has_access_log = matches!(gateway, Gateway::HttpApi | Gateway::RestApi);
         let access_log = if has_access_log { gigabytes(ACCESS_LOG_BYTES) } else { 0.0 };
         Self {
-            gateway: match setup.gateway {
+            gateway: match gateway {
                 Gateway::HttpApi => tiered(millions, HTTP_API),
                 Gateway::RestApi => tiered(millions, REST_API),
                 Gateway::CloudFront => millions * CLOUDFRONT,
@@ -70,12 +54,8 @@ impl Bill {
                 Gateway::LoadBalancer => hourly(LOAD_BALANCER_HOUR + LCU_HOUR * capacity_units(rate)),
             },
             requests: millions * LAMBDA_REQUESTS,
-            time: tiered(gigabyte_seconds(millions * 1e6, setup.express), LAMBDA_GB_SECONDS),
-            s3: if setup.express {
-                millions * EXPRESS_GETS + gigabytes(ANSWER_BYTES) * EXPRESS_READ
-            } else {
-                millions * S3_GETS
-            },
+            time: tiered(gigabyte_seconds(millions * 1e6, false), LAMBDA_GB_SECONDS),
+            s3: millions * S3_GETS,
             logs: tiered(gigabytes(REQUEST_LOG_BYTES), LAMBDA_LOGS) + access_log * ACCESS_LOGS,
             data_out: tiered(gigabytes(ANSWER_BYTES), DATA_OUT),
         }
@@ -87,8 +67,8 @@ impl Bill {
     }
 
     /// Dollars for each million polls of a month of `rate` polls a second.
-    pub fn per_million(setup: Setup, rate: f64) -> f64 {
-        Self::monthly(setup, rate).total() / (rate * MONTH_S / 1e6)
+    pub fn per_million(gateway: Gateway, rate: f64) -> f64 {
+        Self::monthly(gateway, rate).total() / (rate * MONTH_S / 1e6)
     }
 }
 
@@ -136,9 +116,9 @@ pub fn capacity_units(rate: f64) -> f64 {
     connections.max(gigabytes)
 }
 
-/// Polls a second from which one setup costs no more than another, if at any rate up to a million.
-pub fn break_even(instead_of: Setup, cheaper: Setup) -> Option<f64> {
-    let dollars = |setup, rate| Bill::monthly(setup, rate).total();
+/// Polls a second from which one gateway costs no more than another, if at any rate up to a million.
+pub fn break_even(instead_of: Gateway, cheaper: Gateway) -> Option<f64> {
+    let dollars = |gateway, rate| Bill::monthly(gateway, rate).total();
     let mut rates = (0..=6_000).map(|step| 10_f64.powf(f64::from(step) / 1e3));
     rates.find(|&rate| dollars(cheaper, rate) <= dollars(instead_of, rate))
 }

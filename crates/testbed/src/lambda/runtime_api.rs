@@ -209,7 +209,7 @@ async fn next_invocation(state: &State) -> Served {
         .header("lambda-runtime-aws-request-id", &invocation.request_id)
         .header("lambda-runtime-deadline-ms", deadline.as_millis().to_string())
         .header("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:123456789012:function:job-status")
-        .header("lambda-runtime-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0");
+        .header("lambda-runtime-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1");
     let response = whole(head, invocation.event.into());
     state.under_way.lock().unwrap().insert(invocation.request_id, invocation.answer);
     let _ = invocation.handed.send(Instant::now());

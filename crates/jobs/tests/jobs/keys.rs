@@ -159,7 +159,7 @@ async fn a_check_fails_for_a_fault_and_for_a_key_that_has_expired_or_is_about_to
 
     let (code, _, stderr) = KeyringFile::new(&KEYRING.replace("acme/", "acme")).keys(&["check"]).await;
     assert_eq!(code, 1);
-    assert!(stderr.contains("keys[1]: prefix is not a"), "{stderr}");
+    assert!(stderr.contains("keys[1]: prefix is not of the form"), "{stderr}");
 }
 
 #[tokio::test]

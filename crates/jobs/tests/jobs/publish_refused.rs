@@ -62,7 +62,6 @@ async fn delays(refused: u128, size: usize, act: &Act) -> Vec<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "measures times: .ci/release soak"]
 async fn no_number_of_refused_files_holds_up_a_healthy_one() {
     let refusal = |status, code| Act::Answer(error_document(status, code, "No."));
     for (name, refused, size, act) in [

@@ -10,11 +10,11 @@ use tokio::{
     time::Instant,
 };
 
-/// Changed files in work at a time. They are many, because somebody waits for each.
-const CHANGED: usize = 128;
-/// Found files in work at a time. S3 takes some 50 ms for one, so this is 600 a second.
+/// Files of these lanes that are worked on at a time. S3 takes some 50 ms for one, so this is 600 a
+/// second.
+const CHANGED: usize = 32;
 const FOUND: usize = 32;
-/// Refused files in work at a time. They are few, because S3 may take long to refuse one again.
+/// The same for refused files. They are few, because S3 may take long to refuse one again.
 const REFUSED: usize = 8;
 
 /// Why a job waits.

@@ -32,12 +32,15 @@ use std::{
 use aws_config::retry::RetryConfig;
 use clap::Args;
 use humantime::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinError,
+};
 
 use self::{
     bucket::Target,
     log::Log,
-    publisher::{Options, Publisher, Unfinished},
+    publisher::Publisher,
     watch::{Unavailable, Watch},
 };
 use crate::{
@@ -96,16 +99,31 @@ fn target(text: &str) -> Result<Target, String> {
     Ok(Target { bucket, prefix })
 }
 
+/// Why a publisher ended without having sent everything.
+#[derive(Debug, thiserror::Error)]
+enum Unfinished {
+    /// The directory was never read.
+    #[error("the directory was not read")]
+    NotRead,
+    /// S3 does not have so many files yet.
+    #[error("files that are not sent yet: {0}")]
+    NotSent(usize),
+    /// So many files are broken.
+    #[error("files that are broken and were not sent: {0}")]
+    Broken(usize),
+    /// A defect.
+    #[error("{0}")]
+    Panic(#[from] JoinError),
+}
+
 /// Publishes until it is told to stop.
 pub async fn run(publish: Publish) -> Result<(), Failure> {
-    let Publish { dir, target, settle, since, all, once } = publish;
-    let watch = Watch::start(&dir, !once).map_err(|error| unavailable(&dir, &error))?;
+    let watch = Watch::start(&publish.dir, !publish.once).map_err(|error| unavailable(&publish.dir, &error))?;
     let stop = stop()
         .map_err(|error| Failure::unreachable("receiving signals", &error).advise("run it as a process of its own"))?;
     let log = Log::start();
     let client = s3::client(RetryConfig::disabled()).await?;
-    let options = Options { target, settle: *settle, since: *since, all, once };
-    let ended = Publisher::new(watch, client, log, options).run(stop).await;
+    let ended = Publisher::new(watch, client, log, publish).run(stop).await;
     let (code, ended) = ended.map_or_else(|error| unfinished(&error), |()| (0, Ok(())));
     log::end_after(LAST_WORDS, code);
     ended

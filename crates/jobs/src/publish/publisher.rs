@@ -16,19 +16,20 @@ use std::{
 use aws_sdk_s3::Client;
 use job_status::chain;
 use tokio::{
-    task::{JoinError, JoinSet},
+    task::JoinSet,
     time::{Instant, MissedTickBehavior, interval_at, sleep_until},
 };
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::{
-    bucket::{Failed, Target},
+    Publish, Unfinished,
+    bucket::Failed,
     file::Unread,
     job::{Known, Mends, Work},
     log::Log,
     outage::Outage,
     queue::Queue,
-    summary::Summary,
+    summary::{self, Summary},
     upload::{Outcome, Uploader},
     watch::{Look, Unavailable, Watch},
 };
@@ -41,24 +42,11 @@ const DRAIN: Duration = Duration::from_millis(9500);
 /// The queue is looked at so often, even if nothing has happened: a permit may have come back.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What is published, and how.
-pub struct Options {
-    pub target: Target,
-    /// Changes of a file within this span are one upload.
-    pub settle: Duration,
-    /// Files that were last changed before this span are left alone until they change.
-    pub since: Duration,
-    /// Polls of a toolkit are published too.
-    pub all: bool,
-    /// Ends as soon as there is nothing left to do.
-    pub once: bool,
-}
-
 /// Publishes one directory.
 pub struct Publisher {
     watch: Watch,
     uploader: Arc<Uploader>,
-    options: Options,
+    options: Publish,
     queue: Queue,
     uploads: JoinSet<(Work, Outcome)>,
     looks: JoinSet<Result<Look, Unavailable>>,
@@ -74,31 +62,14 @@ pub struct Publisher {
     log: Log,
 }
 
-/// Why a publisher ended without having sent everything.
-#[derive(Debug, thiserror::Error)]
-pub enum Unfinished {
-    /// The directory was never read.
-    #[error("the directory was not read")]
-    NotRead,
-    /// S3 does not have so many files yet.
-    #[error("files that are not sent yet: {0}")]
-    NotSent(usize),
-    /// So many files are broken.
-    #[error("files that are broken and were not sent: {0}")]
-    Broken(usize),
-    /// A defect.
-    #[error("{0}")]
-    Panic(#[from] JoinError),
-}
-
 impl Publisher {
     /// The client should not repeat what failed: a failed upload is repeated here, with the file as it
     /// is then.
-    pub fn new(watch: Watch, client: Client, log: Log, options: Options) -> Self {
+    pub fn new(watch: Watch, client: Client, log: Log, options: Publish) -> Self {
         Self {
             watch,
             uploader: Arc::new(Uploader::new(client, options.target.clone(), options.all)),
-            queue: Queue::new(options.settle),
+            queue: Queue::new(*options.settle),
             options,
             uploads: JoinSet::new(),
             looks: JoinSet::new(),
@@ -150,7 +121,7 @@ impl Publisher {
     }
 
     fn is_done(&self) -> bool {
-        let Options { once, .. } = self.options;
+        let Publish { once, .. } = self.options;
         let is_hopeless = self.queue.is_hopeless() || self.outage.as_ref().is_some_and(Outage::is_hopeless);
         self.looks.is_empty()
             && ((once || self.ending) && self.queue.pending() == 0 || once && self.queue.pending() > 0 && is_hopeless)
@@ -178,7 +149,7 @@ impl Publisher {
         let trouble = match look {
             Ok(look) => {
                 let (files, unwatched) = self.watch.looked(look);
-                let oldest = SystemTime::now().checked_sub(self.options.since).unwrap_or(SystemTime::UNIX_EPOCH);
+                let oldest = SystemTime::now().checked_sub(*self.options.since).unwrap_or(SystemTime::UNIX_EPOCH);
                 self.queue.found(files, |file| file.modified >= oldest);
                 if !self.started {
                     self.started = true;
@@ -276,11 +247,7 @@ impl Publisher {
 
     fn broken(&mut self, work: &Work, mends: Mends, error: &str) {
         if self.queue.end(work, |job, ending| job.broke(work, mends, ending)) {
-            let hint = match mends {
-                Mends::Read | Mends::Writer => "the file waits until it is whole",
-                Mends::Nothing => "put the status file itself in its place",
-            };
-            warn!(event = "broken", job_id = %work.id, error, hint, "a status file is broken");
+            summary::broken(work, mends, error);
         }
     }
 
@@ -296,29 +263,23 @@ impl Publisher {
     }
 
     fn failed(&mut self, work: &Work, failed: &Failed) {
-        self.summary.failed += 1;
-        let Failed { error, hint, scope, .. } = failed;
         let took_others = work.failed.is_some_and(|failed| self.taken.is_some_and(|taken| taken > failed));
-        let (is_news, message);
-        if *scope == Scope::Object || took_others {
+        let is_own = failed.scope == Scope::Object || took_others;
+        let is_news = if is_own {
             if failed.is_answer {
                 self.recovered();
             }
             // A file that is refused for days does not fill the log.
-            is_news = self.queue.end(work, |job, _| job.refuse(work, failed.is_uncertain)).is_power_of_two();
-            message = "S3 did not take this file; it is tried again, and the others go on";
+            self.queue.end(work, |job, _| job.refuse(work, failed.is_uncertain)).is_power_of_two()
         } else {
             self.queue.end(work, |job, _| job.fail(work, failed.is_uncertain));
-            is_news = self.outage.as_mut().is_none_or(|outage| outage.fail(work.started));
+            let is_news = self.outage.as_mut().is_none_or(|outage| outage.fail(work.started));
             self.outage.get_or_insert_with(Outage::begin);
-            message = "S3 takes no files; they wait";
-        }
-        if *scope == Scope::Credentials {
+            is_news
+        };
+        if failed.scope == Scope::Credentials {
             self.uploader = Arc::new(self.uploader.renewed());
         }
-        if is_news {
-            let pending = self.queue.pending();
-            error!(event = "upload_failed", job_id = %work.id, error, hint, pending, "{message}");
-        }
+        self.summary.failed(work, failed, is_own, is_news.then(|| self.queue.pending()));
     }
 }

@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use super::{job::Work, log::Log, queue::Queue};
+use super::{
+    bucket::Failed,
+    job::{Mends, Work},
+    log::Log,
+    queue::Queue,
+};
 
 /// Files since the last summary.
 #[derive(Default)]
@@ -19,7 +24,7 @@ pub struct Summary {
     /// A toolkit's polls.
     pub polls: u64,
     /// Uploads that failed.
-    pub failed: u64,
+    failed: u64,
     /// Longest time from a change to its being in S3.
     slowest: Duration,
 }
@@ -41,6 +46,20 @@ impl Summary {
         self.older += 1;
     }
 
+    /// S3 did not take a file. That is told with the number of files that wait, if it is news.
+    pub fn failed(&mut self, work: &Work, failed: &Failed, is_own: bool, news: Option<usize>) {
+        self.failed += 1;
+        if let Some(pending) = news {
+            let Failed { error, hint, .. } = failed;
+            let message = if is_own {
+                "S3 did not take this file; it is tried again, and the others go on"
+            } else {
+                "S3 takes no files; they wait"
+            };
+            error!(event = "upload_failed", job_id = %work.id, error, hint, pending, "{message}");
+        }
+    }
+
     /// Writes the summary and starts a new one.
     pub fn write(&mut self, queue: &Queue, log: &Log) {
         let Self { published, bytes, unchanged, older, polls, failed, slowest } = std::mem::take(self);
@@ -59,6 +78,15 @@ impl Summary {
             "summary"
         );
     }
+}
+
+/// A file cannot be published as it is.
+pub fn broken(work: &Work, mends: Mends, error: &str) {
+    let hint = match mends {
+        Mends::Read | Mends::Writer => "the file waits until it is whole",
+        Mends::Nothing => "put the status file itself in its place",
+    };
+    warn!(event = "broken", job_id = %work.id, error, hint, "a status file is broken");
 }
 
 /// Whole milliseconds.

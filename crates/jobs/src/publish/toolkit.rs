@@ -5,6 +5,7 @@
 //! for such a file, and it has somebody else's result in it.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 /// Whether a status file is of a poll.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,27 +18,36 @@ pub enum Toolkit {
     Unclear,
 }
 
+/// Values are as large as a file may be, so none is copied.
 #[derive(Deserialize)]
-struct Status<'s> {
-    job_status: Option<&'s str>,
-    process_id: Option<u64>,
-    response: Option<Response>,
+struct File<'f> {
+    #[serde(borrow)]
+    job_status: Option<&'f RawValue>,
+    #[serde(borrow)]
+    process_id: Option<&'f RawValue>,
+    #[serde(borrow)]
+    response: Option<&'f RawValue>,
 }
 
 #[derive(Deserialize)]
-struct Response {
-    endpoint: Option<String>,
+struct Response<'r> {
+    #[serde(borrow)]
+    endpoint: Option<&'r RawValue>,
 }
 
 impl Toolkit {
     /// What a checked status file is of.
     pub fn judge(text: &str) -> Self {
-        match serde_json::from_str::<Status>(text) {
-            Ok(Status { response: Some(response), .. }) => match response.endpoint {
-                Some(endpoint) if endpoint.starts_with("/v1/toolkit/") => Self::Poll,
+        let Ok(file) = serde_json::from_str::<File>(text) else { return Self::Job };
+        let is_running = file.job_status.is_some_and(|state| state.get() == r#""running""#);
+        match file.response.map(RawValue::get) {
+            None if is_running && file.process_id.is_some() => Self::Unclear,
+            Some(response) if response.starts_with('{') => match serde_json::from_str(response) {
+                Ok(Response { endpoint: Some(endpoint) }) if endpoint.get().starts_with(r#""/v1/toolkit/"#) => {
+                    Self::Poll
+                }
                 _ => Self::Job,
             },
-            Ok(Status { job_status: Some("running"), process_id: Some(_), response: None }) => Self::Unclear,
             _ => Self::Job,
         }
     }

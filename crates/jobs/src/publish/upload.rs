@@ -109,7 +109,7 @@ impl Uploader {
             return Ok(Outcome::Unchanged(known));
         }
         let is_recent = content.modified.elapsed().is_ok_and(|age| age < RECENT);
-        let storing = self.store(work.id, work.compare || !is_recent, content, known);
+        let storing = Box::pin(self.store(work.id, work.compare || !is_recent, content, known));
         patiently(&mut work.permit, storing).await
     }
 

@@ -20,10 +20,10 @@ async fn a_log_that_nobody_reads_stops_neither_publishing_nor_the_end() {
     for number in 0..2000 {
         fs::write(directory.path().join(format!("{}.json", Uuid::from_u128(number))), "{}").unwrap();
     }
-    let (mut published, mut often) = (0, interval(Duration::from_millis(100)));
-    while published < 2000 {
+    let (mut sent, mut often) = (0, interval(Duration::from_millis(100)));
+    while sent < 2000 {
         often.tick().await;
-        published += server.take_requests().iter().filter(|head| head.starts_with("PUT")).count();
+        sent += server.take_requests().iter().filter(|head| head.starts_with("PUT")).count();
     }
     assert_eq!(publisher.abandon(Signal::SIGTERM).await, Some(0));
 }

@@ -1,7 +1,7 @@
 //! `jobs publish`: status files from a directory to S3.
 //!
 //! Here are the command line and signals. [`watch`] tells which files changed, [`job`] when each is
-//! looked at, [`queue`] and [`lanes`] which comes first, [`file`] reads one whole, [`toolkit`] tells jobs
+//! looked at, [`queue`] and [`lanes`] which comes first, [`mod@file`] reads one whole, [`toolkit`] tells jobs
 //! from polls, [`upload`] takes it to the [`bucket`], [`outage`] says whether S3 takes any, and
 //! [`publisher`] runs all of them. What the operator reads are events of `tracing`: [`summary`] counts
 //! them, and [`log`] writes them. They name jobs by their ids, and have neither content nor credentials.

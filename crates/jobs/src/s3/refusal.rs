@@ -32,11 +32,7 @@ pub fn scope<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Scop
         (None, _) => match error {
             // It was connected, or there would be another error.
             SdkError::TimeoutError(_) => Scope::Object,
-            SdkError::DispatchFailure(failure)
-                if failure.is_io() || failure.is_timeout() || failure.as_other().is_some() =>
-            {
-                Scope::All
-            }
+            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => Scope::All,
             _ => Scope::Credentials,
         },
     }

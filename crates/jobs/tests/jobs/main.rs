@@ -5,6 +5,7 @@ mod harness;
 mod keys;
 mod keys_at_once;
 mod parser;
+mod proxy;
 mod publish;
 mod publish_credentials;
 mod publish_faults;

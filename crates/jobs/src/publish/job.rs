@@ -151,14 +151,16 @@ impl Job {
         self.not_before = work.read.map(|(at, bytes)| at + pause(bytes));
     }
 
-    /// There is nothing left to do.
-    pub fn done(&mut self, known: Known) {
+    /// There is nothing left to do. `true` if it is another file than when this was last so.
+    pub fn done(&mut self, known: Known) -> bool {
+        let is_news = self.known.is_none_or(|before| before.stamp != known.stamp);
         (self.known, self.refusals, self.failed, self.broken) = (Some(known), 0, None, None);
         if take(&mut self.is_uncertain) {
             self.known = Some(Known { sha256: None, ..known });
             self.compare = true;
             self.want(Instant::now() + COMPARE_AGAIN);
         }
+        is_news
     }
 
     /// There is no such file any more.

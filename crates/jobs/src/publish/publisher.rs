@@ -225,12 +225,12 @@ impl Publisher {
             }
             Outcome::Older(known) => {
                 self.took();
-                self.summary.older(work);
-                self.done(work, known);
+                if self.done(work, known) {
+                    self.summary.older(work);
+                }
             }
             Outcome::Poll(known) => {
-                self.summary.polls += 1;
-                self.done(work, known);
+                self.summary.polls += u64::from(self.done(work, known));
             }
             Outcome::Early => self.queue.end(work, |job, _| job.retry(work, Instant::now())),
             Outcome::Unread(Unread::Gone) => self.queue.end(work, |job, _| job.gone()),
@@ -241,8 +241,8 @@ impl Publisher {
         }
     }
 
-    fn done(&mut self, work: &Work, known: Known) {
-        self.queue.end(work, |job, _| job.done(known));
+    fn done(&mut self, work: &Work, known: Known) -> bool {
+        self.queue.end(work, |job, _| job.done(known))
     }
 
     fn broken(&mut self, work: &Work, mends: Mends, error: &str) {

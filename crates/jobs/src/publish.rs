@@ -1,55 +1,67 @@
 //! `jobs publish`: status files from a directory to S3.
 //!
-//! Here are the command line, signals and the log. [`watch`] tells which files changed, [`queue`] when
-//! each is looked at, [`lanes`] where they wait until then, [`mod@file`] reads one whole, [`upload`] sends it, [`outage`] says whether S3 takes any, [`publisher`]
-//! runs all of them, and [`summary`] counts. What the operator reads are events of `tracing`. They name jobs by their ids, and
-//! have neither content nor credentials.
+//! Here are the command line and signals. [`watch`] tells which files changed, [`job`] when each is
+//! looked at, [`queue`] and [`lanes`] which comes first, [`mod@file`] reads one whole, [`toolkit`] tells jobs
+//! from polls, [`upload`] takes it to the [`bucket`], [`outage`] says whether S3 takes any, and
+//! [`publisher`] runs all of them. What the operator reads are events of `tracing`: [`summary`] counts
+//! them, and [`log`] writes them. They name jobs by their ids, and have neither content nor credentials.
 //!
 //! The directory is the memory: what is not sent yet is still there, so a restart loses nothing and
 //! nothing is kept twice.
 
+mod bucket;
 mod file;
+mod job;
 mod lanes;
+mod log;
 mod outage;
 mod publisher;
 mod queue;
 mod summary;
+mod toolkit;
 mod upload;
 mod watch;
 
 use std::{
+    future::Future,
     io,
     path::{Path, PathBuf},
+    time,
 };
 
 use aws_config::retry::RetryConfig;
 use clap::Args;
 use humantime::Duration;
-use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::{
-    filter::{LevelFilter, Targets},
-    fmt,
-    layer::SubscriberExt,
-    util::SubscriberInitExt,
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::JoinError,
 };
 
 use self::{
-    publisher::{Publisher, Unfinished},
-    upload::Target,
-    watch::{Unwatched, Watch},
+    bucket::Target,
+    log::Log,
+    publisher::Publisher,
+    watch::{Unavailable, Watch},
 };
 use crate::{
     failure::Failure,
     s3::{self, Location},
 };
 
+/// After a signal the process ends within this time, whatever hangs: systemd and Docker kill 10 seconds
+/// after SIGTERM or later.
+const END: time::Duration = time::Duration::from_millis(9800);
+/// What the last words may take.
+const LAST_WORDS: time::Duration = time::Duration::from_secs(1);
+
 /// Watches a directory of status files and uploads each when it changes
 ///
-/// Whole `<job_id>.json` files become `<prefix><job_id>.json` in the bucket. It goes on until SIGTERM
-/// or Ctrl-C, and then sends what is pending within 10 seconds.
+/// Whole `<job_id>.json` files become `<prefix><job_id>.json` in the bucket. Links are not followed. A
+/// file that is older than what the bucket has is left alone. It goes on until SIGTERM, SIGHUP or
+/// Ctrl-C, and then sends what is pending within 10 seconds.
 ///
-/// Exit codes: 0 all that was pending is sent; 1 with --once, some files are broken; 2 usage; 6
-/// something is not sent yet. The next start sends it.
+/// Exit codes: 0 all that was pending is sent; 1 some files are broken; 2 usage; 6 something is not
+/// sent yet. The next start sends it.
 #[derive(Args)]
 pub struct Publish {
     /// The directory that the workers write <job_id>.json into
@@ -59,7 +71,8 @@ pub struct Publish {
     #[arg(value_parser = target)]
     target: Target,
 
-    /// Several changes of a file within this span are one upload
+    /// Several changes of a file within this span are one upload; the first one of a new file is sent
+    /// at once
     #[arg(long, default_value = "200ms", value_name = "SPAN")]
     settle: Duration,
 
@@ -67,6 +80,11 @@ pub struct Publish {
     /// have deleted them since; not more than the bucket keeps them
     #[arg(long, default_value = "30d", value_name = "SPAN")]
     since: Duration,
+
+    /// Send the files of polls, too: those whose response.endpoint begins with /v1/toolkit/, which a
+    /// toolkit writes when it is asked about a job
+    #[arg(long)]
+    all: bool,
 
     /// Send what is not in the bucket yet, then end
     #[arg(long)]
@@ -81,58 +99,70 @@ fn target(text: &str) -> Result<Target, String> {
     Ok(Target { bucket, prefix })
 }
 
+/// Why a publisher ended without having sent everything.
+#[derive(Debug, thiserror::Error)]
+enum Unfinished {
+    /// The directory was never read.
+    #[error("the directory was not read")]
+    NotRead,
+    /// S3 does not have so many files yet.
+    #[error("files that are not sent yet: {0}")]
+    NotSent(usize),
+    /// So many files are broken.
+    #[error("files that are broken and were not sent: {0}")]
+    Broken(usize),
+    /// A defect.
+    #[error("{0}")]
+    Panic(#[from] JoinError),
+}
+
 /// Publishes until it is told to stop.
 pub async fn run(publish: Publish) -> Result<(), Failure> {
-    let watch = Watch::start(&publish.dir).map_err(|error| unwatched(&publish.dir, &error))?;
-    let mut signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal).into_iter();
-    let (Some(Ok(mut term)), Some(Ok(mut interrupt))) = (signals.next(), signals.next()) else {
-        return Err(Failure::no("signals cannot be received").advise("run it as a process of its own"));
-    };
-    log();
+    let watch = Watch::start(&publish.dir, !publish.once).map_err(|error| unavailable(&publish.dir, &error))?;
+    let stop = stop()
+        .map_err(|error| Failure::unreachable("receiving signals", &error).advise("run it as a process of its own"))?;
+    let log = Log::start();
     let client = s3::client(RetryConfig::disabled()).await?;
-    let stop = async move {
+    let ended = Publisher::new(watch, client, log, publish).run(stop).await;
+    let (code, ended) = ended.map_or_else(|error| unfinished(&error), |()| (0, Ok(())));
+    log::end_after(LAST_WORDS, code);
+    ended
+}
+
+/// Ready when the process is told to stop.
+fn stop() -> io::Result<impl Future<Output = ()>> {
+    let [terminate, interrupt, hangup] =
+        [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
+    let (mut terminate, mut interrupt, mut hangup) = (terminate?, interrupt?, hangup?);
+    Ok(async move {
         tokio::select! {
-            _ = term.recv() => {}
+            _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
         }
-    };
-    let publisher = Publisher::new(watch, client, publish.target, *publish.settle, *publish.since);
-    publisher.run(publish.once, stop).await.map_err(|error| unfinished(&error))
+        log::end_after(END, 6);
+    })
 }
 
-/// Starts logging. The libraries underneath log warnings and errors only.
-fn log() {
-    let own = Targets::new().with_default(LevelFilter::WARN).with_target("jobs", LevelFilter::INFO);
-    let lines = fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_target(false)
-        .with_writer(io::stderr);
-    // It is the first: nothing else in this process logs.
-    let _ = tracing_subscriber::registry().with(own).with(lines).try_init();
-}
-
-fn unwatched(directory: &Path, error: &Unwatched) -> Failure {
-    let watching = format!("watching {}", directory.display());
+fn unavailable(directory: &Path, error: &Unavailable) -> Failure {
+    let directory = directory.display();
     match error {
-        Unwatched::Unreadable(error) => {
-            Failure::unreachable(watching, error).advise("make the directory, and let this user read it")
-        }
-        Unwatched::Busy => Failure::no(format!("another jobs publish is at work on {}", directory.display()))
-            .advise("end it first; one is enough for a directory"),
-        Unwatched::Refused(error) => Failure::unreachable(watching, error)
-            .advise("raise the limits fs.inotify.max_user_instances and max_user_watches"),
+        Unavailable::Busy => Failure::no(format!("another jobs publish is at work on {directory}")),
+        error => Failure::unreachable(format!("watching {directory}"), error),
     }
+    .advise(error.hint())
 }
 
-fn unfinished(error: &Unfinished) -> Failure {
+/// Its exit code, and what it says.
+fn unfinished(error: &Unfinished) -> (i32, Result<(), Failure>) {
     let what = error.to_string();
-    match error {
-        Unfinished::NotSent(_) => Failure::unanswered(what)
-            .advise("see the errors above; the next start compares them with the bucket and sends them"),
-        Unfinished::Broken(_) => Failure::no(what).advise("the lines with the event \"broken\" above name them"),
-        Unfinished::Panic(_) => Failure::no(what).advise("report this as a bug"),
-    }
+    let (code, advice) = match error {
+        Unfinished::NotRead | Unfinished::NotSent(_) => {
+            (6, "see the errors above; the next start compares all files with the bucket and sends what is missing")
+        }
+        Unfinished::Broken(_) => (1, "the lines with the event \"broken\" above name them"),
+        Unfinished::Panic(_) => (1, "report this as a bug"),
+    };
+    let failure = if code == 6 { Failure::unanswered(what) } else { Failure::no(what) };
+    (code, Err(failure.advise(advice)))
 }

@@ -1,5 +1,6 @@
 //! S3 as people know it: the SDK's client, with the default chain of credentials and regions.
 
+mod http;
 mod refusal;
 
 use std::{error::Error, fmt, str::FromStr, time::Duration};
@@ -10,13 +11,13 @@ use aws_sdk_s3::{
     config::{Builder, StalledStreamProtectionConfig, http::HttpResponse},
     error::{ProvideErrorMetadata, SdkError},
 };
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+use aws_smithy_types::retry::ReconnectMode;
+use aws_types::service_config::ServiceConfigKey;
+use http::Http;
 pub use refusal::{Scope, advice, reason, scope, status};
 
 use crate::failure::Failure;
 
-/// TCP connect and TLS handshake.
-const CONNECT: Duration = Duration::from_secs(5);
 /// One attempt at a request. The largest status file, 32 MiB, gets through at 5 Mbit/s.
 const ATTEMPT: Duration = Duration::from_mins(1);
 
@@ -46,32 +47,21 @@ impl fmt::Display for Location {
     }
 }
 
-/// A client for what the environment, the profile and the machine say. An S3 of one's own
-/// (`AWS_ENDPOINT_URL_S3`) is addressed path-style, and `AWS_CA_BUNDLE` says whom to trust instead of
-/// the system's authorities, as for the function.
+/// A client for what the environment, the profile and the machine say. An S3 of one's own (an endpoint
+/// URL of the environment or the profile) is addressed path-style.
 pub async fn client(retries: RetryConfig) -> Result<Client, Failure> {
-    let mut tls = TlsContext::builder();
-    if let Some(path) = std::env::var_os("AWS_CA_BUNDLE") {
-        let pem = std::fs::read(&path).map_err(|error| {
-            Failure::unreachable("reading the file that AWS_CA_BUNDLE names", &error).advise("correct it, or unset it")
-        })?;
-        tls = tls.with_trust_store(TrustStore::empty().with_pem_certificate(pem));
-    }
-    let tls = tls.build().map_err(|error| Failure::unreachable("setting up TLS", &error))?;
-    let https = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .tls_context(tls)
-        .build_https();
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).build();
     let found = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(https)
-        .retry_config(retries)
-        .timeout_config(timeouts)
+        .http_client(Http::new()?)
+        // Which connections are used again is up to reqwest.
+        .retry_config(retries.with_reconnect_mode(ReconnectMode::ReuseAllConnections))
+        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled()) // the time for an attempt bounds it
         .load()
         .await;
-    let own = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().any(|name| std::env::var_os(name).is_some());
-    Ok(Client::from_conf(Builder::from(&found).force_path_style(own).build()))
+    let key = ServiceConfigKey::builder().service_id("S3").env("AWS_ENDPOINT_URL").profile("endpoint_url").build();
+    let of_s3 = found.service_config().zip(key.ok()).and_then(|(config, key)| config.load_config(key));
+    let is_own = of_s3.is_some() || found.endpoint_url().is_some();
+    Ok(Client::from_conf(Builder::from(&found).force_path_style(is_own).build()))
 }
 
 /// What a failed request means to a person. `doing` names what was tried.

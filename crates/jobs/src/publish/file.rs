@@ -1,16 +1,26 @@
 //! A status file on the disk: which files are meant, and reading one whole.
+//!
+//! Others than the workers may write into the directory. So nothing is followed or opened that could
+//! lead elsewhere or never end: links, pipes, devices.
 
 use std::{
+    collections::HashSet,
     ffi::{OsStr, OsString},
     fs::{self, File},
     io::{self, Read as _},
     os::unix::fs::MetadataExt,
-    path::Path,
+    path::{Path, PathBuf},
     time::SystemTime,
 };
 
 use job_status::{JobId, StatusFile, chain, limits::MAX_STATUS_FILE};
+use rustix::{
+    fs::{Mode, OFlags},
+    io::Errno,
+};
 use sha2::{Digest, Sha256};
+
+use super::toolkit::Toolkit;
 
 /// What tells one version of a file from another without reading it: its inode, length and times.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,18 +50,29 @@ pub struct Found {
     pub modified: SystemTime,
 }
 
+/// A file that is open.
+pub struct Opened {
+    path: PathBuf,
+    file: File,
+    stamp: Stamp,
+    modified: SystemTime,
+}
+
 /// A whole file.
 pub struct Content {
     pub bytes: Vec<u8>,
     pub sha256: [u8; 32],
     pub stamp: Stamp,
+    pub modified: SystemTime,
+    pub toolkit: Toolkit,
 }
 
-/// What reading a file comes to.
-pub enum Reading {
-    Whole(Content),
+/// Why there is no whole file to send.
+pub enum Unread {
     /// It can't be published as it is, and why.
     Broken(String),
+    /// It is something else than a file.
+    NotAFile(&'static str),
     /// It changed meanwhile.
     Changing,
     /// There is no such file.
@@ -64,61 +85,103 @@ pub fn job(name: &OsStr) -> Option<JobId> {
 }
 
 /// The status files of a directory, those changed last first. Of two files for one job, which differ
-/// in the case of their names, the one changed last counts.
+/// in the case of their names, the one changed last counts. What is no file is among them, but for
+/// directories.
 pub fn scan(directory: &Path) -> io::Result<Vec<Found>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory)? {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
         let Some(id) = job(&name) else { continue };
         // One that has vanished since is no file of ours any more.
-        let Ok(metadata) = fs::metadata(directory.join(&name)) else { continue };
-        if metadata.is_file() {
-            let modified = metadata.modified()?;
-            found.push(Found { id, name, stamp: Stamp::from(&metadata), modified });
+        let Ok(metadata) = entry.metadata() else { continue };
+        if !metadata.is_dir() {
+            found.push(Found { id, name, stamp: Stamp::from(&metadata), modified: metadata.modified()? });
         }
     }
     found.sort_by(|a, b| b.modified.cmp(&a.modified).then(a.id.cmp(&b.id)));
-    let mut seen = std::collections::HashSet::with_capacity(found.len());
+    let mut seen = HashSet::with_capacity(found.len());
     found.retain(|file| seen.insert(file.id));
     Ok(found)
 }
 
-/// The file's length, if there is such a file.
-pub fn length(path: &Path) -> Option<u64> {
-    fs::metadata(path).ok().map(|file| file.len())
+impl Opened {
+    /// Opens a file, if it is one.
+    pub fn open(path: PathBuf) -> Result<Self, Unread> {
+        // A pipe without a writer is opened at once, and then it is no file.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::open(&path, flags, Mode::empty()).map_err(|error| match error {
+            Errno::NOENT => Unread::Gone,
+            Errno::LOOP => Unread::NotAFile("it is a link, which is not followed"),
+            Errno::NXIO => Unread::NotAFile("it is a socket or a device"),
+            Errno::AGAIN => Unread::Changing, // somebody has a lease on it
+            error => unreadable(&error.into()),
+        })?);
+        let metadata = file.metadata().map_err(|error| unreadable(&error))?;
+        if metadata.is_dir() {
+            return Err(Unread::Gone);
+        }
+        if !metadata.is_file() {
+            return Err(Unread::NotAFile("it is a pipe or a device"));
+        }
+        if metadata.len() > MAX_STATUS_FILE {
+            return Err(Unread::Broken(format!(
+                "it has more than {MAX_STATUS_FILE} bytes, which the function refuses"
+            )));
+        }
+        let modified = metadata.modified().map_err(|error| unreadable(&error))?;
+        Ok(Self { path, file, stamp: Stamp::from(&metadata), modified })
+    }
+
+    /// How many bytes it has.
+    pub fn length(&self) -> u64 {
+        self.stamp.length
+    }
+
+    /// Reads it whole into an empty buffer, and checks it.
+    pub fn read(mut self, mut bytes: Vec<u8>) -> Result<Content, Unread> {
+        let limit = MAX_STATUS_FILE + 1;
+        (&mut self.file).take(limit).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+        // By its path, so that another file in its place counts as a change.
+        if Stamp::from(&fs::symlink_metadata(&self.path).map_err(|error| unreadable(&error))?) != self.stamp {
+            return Err(Unread::Changing);
+        }
+        if bytes.len() as u64 != self.stamp.length {
+            return Err(Unread::Broken(format!(
+                "its length is {}, and it has {} bytes",
+                self.stamp.length,
+                bytes.len()
+            )));
+        }
+        let text = check(bytes)?;
+        let (sha256, toolkit) = (Sha256::digest(&text).into(), Toolkit::judge(&text));
+        Ok(Content { bytes: text.into_bytes(), sha256, stamp: self.stamp, modified: self.modified, toolkit })
+    }
 }
 
-/// Reads a file whole and has the function's own check judge it.
-pub fn read(path: &Path) -> Reading {
-    match read_unchanged(path) {
-        Ok(Some((bytes, stamp))) => match StatusFile::check(bytes) {
-            Ok(file) => {
-                let bytes = file.text.into_bytes();
-                Reading::Whole(Content { sha256: Sha256::digest(&bytes).into(), bytes, stamp })
-            }
-            Err(malformed) => Reading::Broken(chain(&malformed)),
-        },
-        Ok(None) => Reading::Changing,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Reading::Gone,
-        Err(error) => Reading::Broken(format!("it cannot be read: {error}")),
+/// What is sent of a file: it is judged by the function's own check.
+fn check(bytes: Vec<u8>) -> Result<String, Unread> {
+    let file = StatusFile::check(bytes).map_err(|malformed| Unread::Broken(chain(&malformed)))?;
+    Ok(file.text)
+}
+
+fn unreadable(error: &io::Error) -> Unread {
+    match error.kind() {
+        io::ErrorKind::NotFound => Unread::Gone,
+        _ => Unread::Broken(format!("it cannot be read: {error}")),
     }
 }
 
-/// The bytes, unless the file changed while it was read.
-fn read_unchanged(path: &Path) -> io::Result<Option<(Vec<u8>, Stamp)>> {
-    // Before it is opened: opening a pipe would wait for a writer.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is not a file"));
+#[cfg(test)]
+#[allow(clippy::panic)]
+mod tests {
+    use super::{Opened, Unread};
+
+    #[test]
+    fn a_file_whose_length_is_never_that_of_its_content_is_broken() {
+        // The system says that it is empty.
+        let Ok(opened) = Opened::open("/proc/version".into()) else { panic!("there is no such file") };
+        let Err(Unread::Broken(why)) = opened.read(Vec::new()) else { panic!("it is not broken") };
+        assert!(why.starts_with("its length is 0, and it has "), "{why}");
     }
-    let mut file = File::open(path)?;
-    let before = file.metadata()?;
-    if before.len() > MAX_STATUS_FILE {
-        return Err(io::Error::other(format!("it has more than {MAX_STATUS_FILE} bytes, which the function refuses")));
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default());
-    (&mut file).take(MAX_STATUS_FILE + 1).read_to_end(&mut bytes)?;
-    // By its path, so that another file in its place counts as a change.
-    let stamp = Stamp::from(&before);
-    let is_unchanged = Stamp::from(&fs::metadata(path)?) == stamp && bytes.len() as u64 == before.len();
-    Ok(is_unchanged.then_some((bytes, stamp)))
 }

@@ -10,12 +10,12 @@ use tokio::{
     time::Instant,
 };
 
-/// Changed files in work at a time. They are many, because somebody waits for each.
+/// Changed files that are worked on at a time. They are many, because somebody waits for each.
 const CHANGED: usize = 128;
-/// Found files in work at a time. S3 takes some 50 ms for one, so this is 600 a second.
+/// The same for found files. S3 takes some 50 ms for one, so this is 600 a second.
 const FOUND: usize = 32;
-/// Refused files in work at a time. They are few, because S3 may take long to refuse one again.
-const REFUSED: usize = 8;
+/// The same for files that S3 failed to take. They are few, because it may take long to fail again.
+const FAILED: usize = 8;
 
 /// Why a job waits.
 #[derive(Clone, Copy)]
@@ -24,15 +24,15 @@ pub enum Lane {
     Changed,
     /// A look at the directory found its file.
     Found,
-    /// S3 refused its file.
-    Refused,
+    /// S3 failed to take its file.
+    Failed,
 }
 
 /// The lanes.
 pub struct Lanes {
     changed: Waiting,
     found: Waiting,
-    refused: Waiting,
+    failed: Waiting,
 }
 
 /// The jobs of a lane, each with the time when it is due.
@@ -43,9 +43,9 @@ struct Waiting {
 
 impl Default for Lanes {
     fn default() -> Self {
-        let [changed, found, refused] = [CHANGED, FOUND, REFUSED]
+        let [changed, found, failed] = [CHANGED, FOUND, FAILED]
             .map(|permits| Waiting { due: BTreeSet::new(), permits: Arc::new(Semaphore::new(permits)) });
-        Self { changed, found, refused }
+        Self { changed, found, failed }
     }
 }
 
@@ -64,14 +64,18 @@ impl Lanes {
         open.filter_map(|lane| lane.due.first()).map(|(at, _)| *at).min()
     }
 
-    /// Takes the job that is due first, with a permit of its lane.
-    pub fn next(&mut self, now: Instant) -> Option<(JobId, OwnedSemaphorePermit)> {
-        let first = self.next_due().filter(|at| *at <= now)?;
-        let mut lanes = [&mut self.changed, &mut self.found, &mut self.refused].into_iter();
-        lanes.find_map(|lane| {
-            lane.due.first().filter(|(at, _)| *at == first)?;
+    /// Takes a job that is due, with a permit of its lane: the first one, or to find out whether an
+    /// outage is over, the last one that has not failed. For if one failed for reasons of its own, so may
+    /// others that were written together with it.
+    pub fn next(&mut self, now: Instant, is_probe: bool) -> Option<(JobId, OwnedSemaphorePermit)> {
+        let Self { changed, found, failed } = self;
+        [(changed, is_probe), (found, is_probe), (failed, false)].into_iter().find_map(|(lane, is_last)| {
+            let mut due = lane.due.iter();
+            let next = if is_last { due.rfind(|(at, _)| *at <= now) } else { due.next().filter(|(at, _)| *at <= now) };
+            let next = next.copied()?;
             let permit = Arc::clone(&lane.permits).try_acquire_owned().ok()?;
-            lane.due.pop_first().map(|(_, id)| (id, permit))
+            lane.due.remove(&next);
+            Some((next.1, permit))
         })
     }
 
@@ -86,14 +90,14 @@ impl Lanes {
     }
 
     fn all(&self) -> [&Waiting; 3] {
-        [&self.changed, &self.found, &self.refused]
+        [&self.changed, &self.found, &self.failed]
     }
 
     fn lane(&mut self, lane: Lane) -> &mut Waiting {
         match lane {
             Lane::Changed => &mut self.changed,
             Lane::Found => &mut self.found,
-            Lane::Refused => &mut self.refused,
+            Lane::Failed => &mut self.failed,
         }
     }
 }

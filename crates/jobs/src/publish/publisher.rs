@@ -3,6 +3,8 @@
 //! A failure is the file's own, or it counts for all: then there is an [`Outage`] until S3 answers
 //! again. S3's answer tells which. A failure that would count for all is the file's own if S3 has taken
 //! others since it last failed for this one.
+//!
+//! Nothing here waits for the disk: it may hang.
 
 use std::{
     future::Future,
@@ -12,119 +14,105 @@ use std::{
 };
 
 use aws_sdk_s3::Client;
+use job_status::chain;
 use tokio::{
-    task::{JoinError, JoinSet},
+    task::JoinSet,
     time::{Instant, MissedTickBehavior, interval_at, sleep_until},
 };
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::{
-    file,
+    Publish, Unfinished,
+    bucket::Failed,
+    file::Unread,
+    job::{Known, Mends, Work},
+    log::Log,
     outage::Outage,
-    queue::{Queue, Sent, Work},
-    summary::{Summary, millis},
-    upload::{Failed, Outcome, Target, Uploader},
-    watch::Watch,
+    queue::Queue,
+    summary::{self, Summary},
+    upload::{Outcome, Uploader},
+    watch::{Look, Unavailable, Watch},
 };
 use crate::s3::Scope;
 
-/// From one summary to the next, and from one look at the whole directory to the next.
+/// From one summary to the next.
 const MINUTE: Duration = Duration::from_mins(1);
 /// What ending may take: systemd and Docker kill 10 seconds after SIGTERM or later.
 const DRAIN: Duration = Duration::from_millis(9500);
-/// How often the queue is looked at, though nothing has happened.
+/// The queue is looked at so often, even if nothing has happened: a permit may have come back.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Publishes one directory.
 pub struct Publisher {
     watch: Watch,
     uploader: Arc<Uploader>,
-    since: Duration,
+    options: Publish,
     queue: Queue,
-    tasks: JoinSet<(Work, Outcome)>,
+    uploads: JoinSet<(Work, Outcome)>,
+    looks: JoinSet<Result<Look, Unavailable>>,
+    next_look: Instant,
+    /// What was wrong with the last look, so that it is said once.
+    trouble: Option<String>,
+    started: bool,
     outage: Option<Outage>,
     /// When S3 last took a file.
     taken: Option<Instant>,
     ending: bool,
     summary: Summary,
-}
-
-/// Why a publisher ended without having sent everything.
-#[derive(Debug, thiserror::Error)]
-pub enum Unfinished {
-    /// S3 does not have so many files yet.
-    #[error("files that are not sent yet: {0}")]
-    NotSent(usize),
-    /// So many files are broken.
-    #[error("files that are broken and were not sent: {0}")]
-    Broken(usize),
-    /// A defect.
-    #[error("{0}")]
-    Panic(#[from] JoinError),
+    log: Log,
 }
 
 impl Publisher {
-    /// For a directory. Several changes of a file within `settle` are one upload, and files that were
-    /// last changed before `since` are left alone until they change.
-    ///
     /// The client should not repeat what failed: a failed upload is repeated here, with the file as it
     /// is then.
-    #[must_use]
-    pub fn new(watch: Watch, client: Client, target: Target, settle: Duration, since: Duration) -> Self {
+    pub fn new(watch: Watch, client: Client, log: Log, options: Publish) -> Self {
         Self {
             watch,
-            uploader: Arc::new(Uploader::new(client, target)),
-            since,
-            queue: Queue::new(settle),
-            tasks: JoinSet::new(),
+            uploader: Arc::new(Uploader::new(client, options.target.clone(), options.all)),
+            queue: Queue::new(*options.settle),
+            options,
+            uploads: JoinSet::new(),
+            looks: JoinSet::new(),
+            next_look: Instant::now(),
+            trouble: None,
+            started: false,
             outage: None,
             taken: None,
             ending: false,
             summary: Summary::default(),
+            log,
         }
     }
 
-    /// Publishes until `stop` is ready and what is pending then is sent, which it tries for 9.5
-    /// seconds. With `once` it ends as soon as there is nothing left to do.
+    /// Publishes until `stop` is ready and what is pending then is sent, which it tries for 9.5 seconds.
     ///
     /// # Errors
     /// [`Unfinished`]
-    pub async fn run(mut self, once: bool, stop: impl Future<Output = ()>) -> Result<(), Unfinished> {
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), Unfinished> {
         let mut stop = pin!(stop);
         let mut minute = interval_at(Instant::now() + MINUTE, MINUTE);
         minute.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut end = Instant::now();
-        self.look().await;
-        let target = self.uploader.target().to_string();
-        info!(event = "started", directory = %self.watch.directory().display(), target, "publishing");
-        loop {
+        self.look();
+        while !self.is_done() {
             self.start_due();
-            if (once || self.ending) && self.queue.pending() == 0 {
-                break;
-            }
-            if once && (self.queue.is_hopeless() || self.outage.as_ref().is_some_and(Outage::is_hopeless)) {
-                break;
-            }
             let wake = self.wake();
             tokio::select! {
-                Some(done) = self.tasks.join_next() => {
+                Some(done) = self.uploads.join_next() => {
                     let (work, outcome) = done?;
                     self.finish(&work, outcome);
                 }
-                () = self.watch.changed(), if !self.ending => self.note_changes().await,
+                Some(look) = self.looks.join_next() => self.looked(look?),
+                () = self.watch.changed(), if !self.ending => self.note_changes(),
                 () = sleep_until(wake) => {}
-                _ = minute.tick() => {
-                    self.summary.write(self.queue.pending(), self.queue.reported());
-                    self.look().await;
-                }
+                () = sleep_until(self.next_look), if self.looks.is_empty() => self.look(),
+                _ = minute.tick() => self.summary.write(&self.queue, &self.log),
                 () = &mut stop, if !self.ending => {
                     end = Instant::now() + DRAIN;
                     self.ending = true;
-                    self.look().await;
+                    self.look();
                     self.queue.hurry();
-                    if let Some(outage) = &mut self.outage {
-                        outage.resume = Instant::now();
-                    }
+                    self.outage.iter_mut().for_each(|outage| outage.resume = Instant::now());
                 }
                 () = sleep_until(end), if self.ending => break,
             }
@@ -132,55 +120,83 @@ impl Publisher {
         self.ended()
     }
 
+    fn is_done(&self) -> bool {
+        let Publish { once, .. } = self.options;
+        let is_hopeless = self.queue.is_hopeless() || self.outage.as_ref().is_some_and(Outage::is_hopeless);
+        self.looks.is_empty()
+            && ((once || self.ending) && self.queue.pending() == 0 || once && self.queue.pending() > 0 && is_hopeless)
+    }
+
     fn ended(mut self) -> Result<(), Unfinished> {
         let (pending, broken) = (self.queue.pending(), self.queue.reported());
-        self.summary.write(pending, broken);
+        self.summary.write(&self.queue, &self.log);
         info!(event = "stopped", pending, broken, "stopped");
-        if pending > 0 {
-            return Err(Unfinished::NotSent(pending));
+        match (pending, broken) {
+            _ if !self.started => Err(Unfinished::NotRead),
+            (0, 0) => Ok(()),
+            (0, broken) => Err(Unfinished::Broken(broken)),
+            (pending, _) => Err(Unfinished::NotSent(pending)),
         }
-        if broken > 0 {
-            return Err(Unfinished::Broken(broken));
-        }
-        Ok(())
     }
 
     /// Looks at the whole directory for files that changed without its being told: before the start,
     /// while the system had to drop changes, on another machine.
-    async fn look(&mut self) {
-        if let Err(error) = self.watch.follow() {
-            error!(event = "not_watched", error = %error, hint = "make the directory again", "the directory is not watched");
-            return;
-        }
-        let directory = self.watch.directory().to_owned();
-        let found = match tokio::task::spawn_blocking(move || file::scan(&directory)).await {
-            Ok(Ok(found)) => found,
-            Ok(Err(error)) => return error!(event = "not_read", %error, "the directory cannot be read"),
-            Err(panic) => return error!(event = "not_read", error = %panic, "the directory cannot be read"),
-        };
-        let oldest = SystemTime::now().checked_sub(self.since).unwrap_or(SystemTime::UNIX_EPOCH);
-        self.queue.found(found, |file| file.modified >= oldest);
+    fn look(&mut self) {
+        self.looks.spawn_blocking(self.watch.look());
     }
 
-    async fn note_changes(&mut self) {
+    fn looked(&mut self, look: Result<Look, Unavailable>) {
+        let trouble = match look {
+            Ok(look) => {
+                let (files, unwatched) = self.watch.looked(look);
+                let oldest = SystemTime::now().checked_sub(*self.options.since).unwrap_or(SystemTime::UNIX_EPOCH);
+                self.queue.found(files, |file| file.modified >= oldest);
+                if !self.started {
+                    self.started = true;
+                    let (directory, target) = (self.watch.directory().display(), self.uploader.target());
+                    info!(event = "started", %directory, %target, "publishing");
+                }
+                unwatched
+            }
+            Err(error) => {
+                self.watch.unwatch();
+                Some(error)
+            }
+        };
+        self.next_look = Instant::now() + self.watch.look_after();
+        // Said once, as long as it is the same.
+        let said = std::mem::replace(&mut self.trouble, trouble.as_ref().map(|error| chain(error)));
+        if let Some(error) = trouble.filter(|_| self.trouble != said) {
+            let (error, hint) = (chain(&error), error.hint());
+            warn!(
+                event = "not_watched",
+                error, hint, "the directory is not watched; it is looked at every few seconds"
+            );
+        }
+    }
+
+    fn note_changes(&mut self) {
         let changes = self.watch.take();
-        for (id, name) in changes.names {
-            self.queue.changed(id, name);
+        for (id, change) in changes.files {
+            self.queue.changed(id, change);
         }
         if changes.lost {
             warn!(event = "changes_lost", "the system could not report every change; looking at all files");
-            self.look().await;
+        }
+        // A look that is under way may have come too early.
+        if changes.lost || changes.moved {
+            self.look();
         }
     }
 
     fn start_due(&mut self) {
         while self.outage.as_ref().is_none_or(|outage| Instant::now() >= outage.resume) {
-            let Some(work) = self.queue.next() else { break };
+            let Some(work) = self.queue.next(self.outage.is_some()) else { break };
             if let Some(outage) = &mut self.outage {
                 outage.probe();
             }
             let path = self.watch.directory().join(&work.name);
-            self.tasks.spawn(Arc::clone(&self.uploader).publish(work, path));
+            self.uploads.spawn(Arc::clone(&self.uploader).publish(work, path));
         }
     }
 
@@ -193,41 +209,46 @@ impl Publisher {
 
     fn finish(&mut self, work: &Work, outcome: Outcome) {
         match outcome {
-            Outcome::Published(sent, bytes) => {
+            Outcome::Published(known, bytes) => {
                 self.took();
-                let delay = work.changed.map(|changed| changed.elapsed());
-                info!(event = "published", job_id = %work.id, bytes, delay_ms = delay.map(millis), "published");
-                self.summary.published += 1;
-                self.summary.bytes += bytes as u64;
-                self.summary.slowest = self.summary.slowest.max(delay.unwrap_or_default());
-                self.queue.done(work, sent);
+                self.summary.published(work, bytes);
+                self.done(work, known);
             }
-            Outcome::Present(sent) => {
+            Outcome::Present(known) => {
                 self.took();
-                self.unchanged(work, sent);
+                self.summary.unchanged += 1;
+                self.done(work, known);
             }
-            Outcome::Unchanged(sent) => self.unchanged(work, sent),
-            Outcome::Broken(_) if self.ending => self.queue.gone(work), // the next start looks at it again
-            Outcome::Broken(why) => {
-                if self.queue.broken(work) {
-                    warn!(
-                        event = "broken",
-                        job_id = %work.id,
-                        error = why,
-                        hint = "the file waits until it is whole",
-                        "a status file is broken"
-                    );
+            Outcome::Unchanged(known) => {
+                self.summary.unchanged += 1;
+                self.done(work, known);
+            }
+            Outcome::Older(known) => {
+                self.took();
+                if self.done(work, known) {
+                    self.summary.older(work);
                 }
             }
-            Outcome::Changing => self.queue.changing(work),
-            Outcome::Gone => self.queue.gone(work),
+            Outcome::Poll(known) => {
+                self.summary.polls += u64::from(self.done(work, known));
+            }
+            Outcome::Early => self.queue.end(work, |job, _| job.retry(work, Instant::now())),
+            Outcome::Unread(Unread::Gone) => self.queue.end(work, |job, _| job.gone()),
+            Outcome::Unread(Unread::Changing) => self.broken(work, Mends::Read, "it changes all the time"),
+            Outcome::Unread(Unread::Broken(error)) => self.broken(work, Mends::Writer, &error),
+            Outcome::Unread(Unread::NotAFile(error)) => self.broken(work, Mends::Nothing, error),
             Outcome::Failed(failed) => self.failed(work, &failed),
         }
     }
 
-    fn unchanged(&mut self, work: &Work, sent: Sent) {
-        self.summary.unchanged += 1;
-        self.queue.done(work, sent);
+    fn done(&mut self, work: &Work, known: Known) -> bool {
+        self.queue.end(work, |job, _| job.done(known))
+    }
+
+    fn broken(&mut self, work: &Work, mends: Mends, error: &str) {
+        if self.queue.end(work, |job, ending| job.broke(work, mends, ending)) {
+            summary::broken(work, mends, error);
+        }
     }
 
     fn took(&mut self) {
@@ -242,26 +263,23 @@ impl Publisher {
     }
 
     fn failed(&mut self, work: &Work, failed: &Failed) {
-        self.summary.failed += 1;
-        let Failed { error, hint, scope, .. } = failed;
         let took_others = work.failed.is_some_and(|failed| self.taken.is_some_and(|taken| taken > failed));
-        let (is_news, message);
-        if *scope == Scope::Object || took_others {
+        let is_own = failed.scope == Scope::Object || took_others;
+        let is_news = if is_own {
             if failed.is_answer {
                 self.recovered();
             }
             // A file that is refused for days does not fill the log.
-            is_news = self.queue.refused(work).is_power_of_two();
-            message = "S3 did not take this file; it is tried again, and the others go on";
+            self.queue.end(work, |job, _| job.refuse(work, failed.is_uncertain)).is_power_of_two()
         } else {
-            self.queue.failed(work);
-            is_news = self.outage.as_mut().is_none_or(|outage| outage.fail(work.started));
+            self.queue.end(work, |job, _| job.fail(work, failed.is_uncertain));
+            let is_news = self.outage.as_mut().is_none_or(|outage| outage.fail(work.started));
             self.outage.get_or_insert_with(Outage::begin);
-            message = "S3 takes no files; they wait";
+            is_news
+        };
+        if failed.scope == Scope::Credentials {
+            self.uploader = Arc::new(self.uploader.renewed());
         }
-        if is_news {
-            let pending = self.queue.pending();
-            error!(event = "upload_failed", job_id = %work.id, error, hint, pending, "{message}");
-        }
+        self.summary.failed(work, failed, is_own, is_news.then(|| self.queue.pending()));
     }
 }

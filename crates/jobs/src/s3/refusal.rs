@@ -61,6 +61,7 @@ pub fn advice<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> &'s
         (_, Some("ExpiredToken" | "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken")) => {
             "log in again (aws sso login), or renew the credentials in the environment or profile"
         }
+        (_, Some("RequestTimeTooSkewed")) => "set this machine's clock: S3's differs by more than 15 minutes",
         (Some(403), _) => "the credentials lack a permission: see what docs/keys.md and docs/workers.md ask for",
         (Some(_), _) => "try again later; S3's answer is above",
         (None, _) => {

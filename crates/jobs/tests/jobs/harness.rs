@@ -117,7 +117,13 @@ impl Publisher {
     /// Starts it and waits until it watches.
     pub async fn start(s3: SocketAddr, directory: &Path, arguments: &[&str]) -> Self {
         let mut command = jobs(s3, &["publish", directory.to_str().unwrap(), "s3://jobs/"]);
-        let mut child = command.args(arguments).stdout(Stdio::null()).spawn().unwrap();
+        command.args(arguments);
+        Self::spawn(command).await
+    }
+
+    /// The same with a command of its own.
+    pub async fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut publisher = Self { child, log };
         publisher.line("started").await;
@@ -156,6 +162,12 @@ impl Publisher {
             lines.extend(serde_json::from_str(&line)); // all but the last words
         }
         (self.ended().await.code(), lines)
+    }
+
+    /// Sends a signal and reads no more of its log; the exit code.
+    pub async fn abandon(mut self, signal: Signal) -> Option<i32> {
+        self.signal(signal);
+        self.ended().await.code()
     }
 
     /// Ends it as a crash of the machine would.

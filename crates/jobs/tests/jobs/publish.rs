@@ -75,9 +75,11 @@ async fn nothing_but_status_files_is_published() {
 }
 
 #[tokio::test]
-async fn several_changes_within_the_settling_time_are_one_upload_of_the_last() {
+async fn a_new_file_is_published_at_once_and_its_changes_settle() {
     let (s3, directory) = (S3::start().await, directory());
-    let publisher = Publisher::start(s3.address, directory.path(), &["--settle", "1h"]).await;
+    let mut publisher = Publisher::start(s3.address, directory.path(), &["--settle", "1h"]).await;
+    write(directory.path(), JOB, r#"{"job_status":"queued"}"#);
+    println!("in S3 {} ms after it was written", publisher.line("published").await["delay_ms"]);
     for number in 0..20 {
         write(directory.path(), JOB, &format!("{{\"n\":{number}}}"));
     }

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::harness::{Publisher, files, jobs, run};
 
-const JOBS: u128 = 3000;
+const JOBS: u128 = 400;
 /// Two of them are larger than what Python writes at a time, 8 KiB.
 const STATES: [(&str, usize); 4] = [("queued", 10), ("running", 10), ("running", 9_000), ("done", 20_000)];
 

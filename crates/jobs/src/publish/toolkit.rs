@@ -1,0 +1,76 @@
+//! Polls of a toolkit, which are no jobs.
+//!
+//! The no-code-architects-toolkit writes a status file for each request to it, those about jobs among
+//! them: `running` when the request comes, and at once `done`, with a copy of the answer. Nobody asks
+//! for such a file, and it has somebody else's result in it.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// Whether a status file is of a poll.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Toolkit {
+    /// It is a job's.
+    Job,
+    /// It is a poll's.
+    Poll,
+    /// It is what both begin with.
+    Unclear,
+}
+
+/// Values are as large as a file may be, so none is copied.
+#[derive(Deserialize)]
+struct File<'f> {
+    #[serde(borrow)]
+    job_status: Option<&'f RawValue>,
+    #[serde(borrow)]
+    process_id: Option<&'f RawValue>,
+    #[serde(borrow)]
+    response: Option<&'f RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Response<'r> {
+    #[serde(borrow)]
+    endpoint: Option<&'r RawValue>,
+}
+
+impl Toolkit {
+    /// What a checked status file is of.
+    pub fn judge(text: &str) -> Self {
+        let Ok(file) = serde_json::from_str::<File>(text) else { return Self::Job };
+        let is_running = file.job_status.is_some_and(|state| state.get() == r#""running""#);
+        match file.response.map(RawValue::get) {
+            None if is_running && file.process_id.is_some() => Self::Unclear,
+            Some(response) if response.starts_with('{') => match serde_json::from_str(response) {
+                Ok(Response { endpoint: Some(endpoint) }) if endpoint.get().starts_with(r#""/v1/toolkit/"#) => {
+                    Self::Poll
+                }
+                _ => Self::Job,
+            },
+            _ => Self::Job,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Toolkit;
+
+    #[test]
+    fn a_poll_is_told_by_its_endpoint() {
+        for (text, expected) in [
+            (r#"{"job_status":"done","response":{"endpoint":"/v1/toolkit/job/status","code":200}}"#, Toolkit::Poll),
+            (r#"{"job_status":"done","response":{"endpoint":"/v1/toolkit/authenticate"}}"#, Toolkit::Poll),
+            (r#"{"job_status":"done","response":{"endpoint":"/v1/video/caption"}}"#, Toolkit::Job),
+            (r#"{"job_status":"done","response":{"response":{"endpoint":"/v1/toolkit/test"}}}"#, Toolkit::Job),
+            (r#"{"job_status":"done","response":"/v1/toolkit/"}"#, Toolkit::Job),
+            (r#"{"job_status":"running","process_id":7,"response":null}"#, Toolkit::Unclear),
+            (r#"{"job_status":"queued","process_id":7,"response":null}"#, Toolkit::Job),
+            (r#"{"job_status":"running"}"#, Toolkit::Job),
+            ("{}", Toolkit::Job),
+        ] {
+            assert!(Toolkit::judge(text) == expected, "{text}");
+        }
+    }
+}

@@ -17,7 +17,7 @@ use reqwest::Method;
 use crate::{
     endpoint::{Access, Endpoint, Key, Question, Reply},
     failure::Failure,
-    output::{line, remark},
+    output::{line, printed, remark},
     wait::job_id,
 };
 
@@ -68,7 +68,7 @@ pub async fn run(check: Check) -> Result<(), Failure> {
     for case in check.job.iter().flat_map(|job| questions::job(job)) {
         ask_for_job(&endpoint, &case, &mut findings).await;
     }
-    finding::print(&findings, check.json).map_err(Failure::printing)?;
+    printed(finding::print(&findings, check.json))?;
     match findings.iter().filter(|finding| finding.verdict == Verdict::Fails).count() {
         0 => Ok(()),
         failed => Err(Failure::no(format!("{failed} of {} answers are not as the contract says", findings.len()))

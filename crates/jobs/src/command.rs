@@ -9,7 +9,7 @@ use std::{
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{check::Check, failure::Failure, keys::Keys, publish::Publish, wait};
+use crate::{check::Check, failure::Failure, keys::Keys, output::printed, publish::Publish, wait};
 
 /// The companion of the job-status endpoint
 ///
@@ -45,7 +45,7 @@ pub enum Verb {
 pub fn completions(shell: Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Jobs::command(), "jobs", &mut script);
-    io::stdout().write_all(&script).map_err(Failure::printing)
+    printed(io::stdout().write_all(&script))
 }
 
 /// Prints the man page, or writes all of them into `dir`.
@@ -58,5 +58,5 @@ pub fn man(dir: Option<&Path>) -> Result<(), Failure> {
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(Jobs::command()).render(&mut page).map_err(Failure::printing)?;
-    io::stdout().write_all(&page).map_err(Failure::printing)
+    printed(io::stdout().write_all(&page))
 }

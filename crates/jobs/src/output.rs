@@ -1,11 +1,16 @@
 //! What reaches stdout and stderr. No text of others gets there as it is.
 
-use std::{fmt, io::Write};
+use std::{
+    fmt,
+    io::{self, Write},
+};
 
 use unicode_general_category::{
     GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator},
     get_general_category,
 };
+
+use crate::failure::Failure;
 
 /// The longest line that is shown of a text of others, in characters.
 const LONGEST_LINE: usize = 200;
@@ -30,4 +35,13 @@ pub fn is_control(letter: char) -> bool {
 /// Tells the person at the terminal something. If stderr is full or gone, nobody reads it.
 pub fn remark(line: impl fmt::Display) {
     let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// What became of printing a result. A reader that has seen enough, as in `jobs check | head -1`, is no
+/// failure.
+pub fn printed(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(Failure::printing),
+    }
 }

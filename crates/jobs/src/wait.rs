@@ -22,6 +22,7 @@ use watch::Watch;
 use crate::{
     endpoint::{Access, REQUEST_TIMEOUT},
     failure::Failure,
+    output::printed,
 };
 
 /// What `--help` ends with. `docs/clients.md` has the same list.
@@ -125,8 +126,7 @@ pub async fn once(once: Once) -> Result<(), Failure> {
 
 /// Prints the status file, and says how the job stands.
 fn conclude(status: &Status, fail_stalled: bool, json: bool) -> Result<(), Failure> {
-    let printed = if json { writeln!(io::stdout(), "{}", status.file()) } else { indented::print(status.file()) };
-    printed.map_err(Failure::printing)?;
+    printed(if json { writeln!(io::stdout(), "{}", status.file()) } else { indented::print(status.file()) })?;
     match &status.outcome {
         Outcome::Done => Ok(()),
         Outcome::Failed(None) => Err(Failure::no("the job failed")),

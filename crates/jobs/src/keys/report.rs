@@ -15,7 +15,7 @@ use crate::{
         secret::Secret,
         store::Store,
     },
-    output::remark,
+    output::{printed, remark},
 };
 
 /// How to answer.
@@ -68,8 +68,10 @@ impl Report {
         } else {
             secret.expose().to_owned()
         };
-        print(&result).map_err(|failure| {
-            failure.advise(format!("nobody has seen the key: jobs keys revoke '{}', then make another", entry.name))
+        // A key that nobody has seen is a failure even if nobody wanted to.
+        writeln!(anstream::stdout(), "{result}").map_err(|error| {
+            Failure::printing(error)
+                .advise(format!("nobody has seen the key: jobs keys revoke '{}', then make another", entry.name))
         })?;
         let expiry = entry.expires().map_or("never expires".into(), |moment| format!("expires {}", self.date(moment)));
         remark(format_args!("This is the only time that the key is shown. {} {expiry}.", entry.name));
@@ -167,5 +169,5 @@ impl Report {
 }
 
 fn print(line: &str) -> Result<(), Failure> {
-    writeln!(anstream::stdout(), "{line}").map_err(Failure::printing)
+    printed(writeln!(anstream::stdout(), "{line}"))
 }

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{Write, pipe},
     process::Stdio,
     time::{Duration, Instant},
 };
@@ -335,6 +335,23 @@ async fn a_full_disk_behind_stderr_changes_no_exit_code() {
         command.stdout(Stdio::piped()).stderr(File::options().write(true).open("/dev/full").unwrap());
         let output = command.spawn().unwrap().wait_with_output().await.unwrap();
         assert_eq!(output.status.code(), Some(code), "{verb}");
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_has_seen_enough_changes_no_exit_code() {
+    for (act, arguments, code, said) in [
+        (found("", DONE), &["status", JOB][..], 0, ""),
+        (found("", r#"{"job_status":"failed"}"#), &["wait", JOB, "--json"], 1, "jobs: the job failed\n"),
+        (answer(502, "", ""), &["check"], 1, "jobs: 23 of 23 answers are not as the contract says\n"),
+    ] {
+        let server = scripted([act]).await;
+        let mut command = jobs(server.url(), arguments);
+        command.stdout(pipe().unwrap().1).stderr(Stdio::piped());
+        let output = command.spawn().unwrap().wait_with_output().await.unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        assert!(stderr.starts_with(said) && !stderr.contains("pipe"), "{stderr}");
     }
 }
 

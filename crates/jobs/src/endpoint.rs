@@ -113,14 +113,21 @@ impl Access {
 
         // The one that is compiled in; a process has one of them.
         let _ = ring::default_provider().install_default();
-        let client = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(Policy::none())
-            .user_agent(concat!("jobs/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| {
-                Failure::unreachable("setting up HTTPS", &error).advise("see the system's certificates")
-            })?;
+        let client = || {
+            Client::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .redirect(Policy::none())
+                .user_agent(concat!("jobs/", env!("CARGO_PKG_VERSION")))
+        };
+        let client = match client().build() {
+            // Without TLS there is nobody to trust, so a machine may have no certificates.
+            Err(_) if base.scheme() == "http" => client().tls_certs_only([]).build(),
+            result => result,
+        };
+        let client = client.map_err(|error| {
+            Failure::unreachable("setting up HTTPS", &error)
+                .advise("install the system's certificates (ca-certificates)")
+        })?;
         Ok(Endpoint { client, base, route: named.unwrap_or(ROUTES[0]), key })
     }
 }

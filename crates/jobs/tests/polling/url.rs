@@ -93,3 +93,15 @@ async fn https_is_trusted_as_the_operating_system_trusts() {
     assert_eq!(ended.code, 6, "{ended:?}");
     assert!(ended.stderr.contains("certificate"), "{ended:?}");
 }
+
+#[tokio::test]
+async fn without_tls_no_certificates_are_needed() {
+    let server = scripted([found("", DONE)]).await;
+    for (url, code) in [(server.url(), 0), ("https://127.0.0.1:1", 6)] {
+        let mut command = jobs(url, &["status", JOB]);
+        command.env("SSL_CERT_FILE", "/no/such/file").env("SSL_CERT_DIR", "/no/such/directory");
+        let ended = end(command).await;
+        assert_eq!(ended.code, code, "{ended:?}");
+        assert!(code == 0 || ended.stderr.contains("ca-certificates"), "{ended:?}");
+    }
+}

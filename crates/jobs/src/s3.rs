@@ -2,6 +2,7 @@
 
 mod http;
 mod refusal;
+mod trust;
 
 use std::{error::Error, fmt, str::FromStr, time::Duration};
 

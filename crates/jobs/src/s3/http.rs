@@ -1,7 +1,7 @@
 //! How the SDK's requests are sent: by the client that `jobs wait` has. So the same proxies count
 //! (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, SOCKS among them).
 
-use std::{env, fs, time::Duration};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::{
     http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -11,13 +11,9 @@ use aws_smithy_runtime_api::client::{
 };
 use aws_smithy_types::body::SdkBody;
 use reqwest::{Body, Client, ClientBuilder, Request, Response, redirect::Policy};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject},
-};
-use tracing::warn;
+use rustls::{ClientConfig, crypto::ring};
 
+use super::trust;
 use crate::failure::Failure;
 
 /// TCP connect and TLS handshake.
@@ -37,39 +33,20 @@ impl Http {
     pub fn new() -> Result<Self, Failure> {
         // The one that is compiled in; a process has one of them.
         let _ = ring::default_provider().install_default();
-        let tls = trusted()?.map(|roots| ClientConfig::builder().with_root_certificates(roots).with_no_client_auth());
-        let build = |client: ClientBuilder| {
+        let tls =
+            trust::roots()?.map(|roots| ClientConfig::builder().with_root_certificates(roots).with_no_client_auth());
+        let build = |client: fn() -> ClientBuilder| {
             // Contents are passed on as they are, and S3's redirects name another region.
-            let client = client.no_gzip().redirect(Policy::none()).connect_timeout(CONNECT);
-            let client = match tls.clone() {
-                Some(tls) => client.tls_backend_preconfigured(tls),
-                None => client,
-            };
-            client.build().map_err(|error| {
-                Failure::unreachable("setting up HTTPS", &error).advise("see the system's certificates and proxies")
-            })
+            let client = || client().no_gzip().redirect(Policy::none()).connect_timeout(CONNECT);
+            match tls.clone() {
+                Some(tls) => client().tls_backend_preconfigured(tls).build(),
+                // A machine without certificates can reach an S3 without TLS.
+                None => client().build().or_else(|_| client().tls_certs_only([]).build()),
+            }
+            .map_err(|error| Failure::unreachable("setting up HTTPS", &error).advise("see the system's proxies"))
         };
-        Ok(Self { client: build(Client::builder())?, direct: build(Client::builder().no_proxy())? })
+        Ok(Self { client: build(Client::builder)?, direct: build(|| Client::builder().no_proxy())? })
     }
-}
-
-/// The certificates of `AWS_CA_BUNDLE`, if it is set. Those that can't be used are left out.
-fn trusted() -> Result<Option<RootCertStore>, Failure> {
-    let Some(path) = env::var_os("AWS_CA_BUNDLE") else { return Ok(None) };
-    let pem = fs::read(&path).map_err(|error| {
-        Failure::unreachable("reading the file that AWS_CA_BUNDLE names", &error).advise("correct it, or unset it")
-    })?;
-    let mut roots = RootCertStore::empty();
-    for (index, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {
-        if certificate.ok().and_then(|certificate| roots.add(certificate).ok()).is_none() {
-            warn!(event = "certificate", number = index + 1, "a certificate of AWS_CA_BUNDLE can't be used");
-        }
-    }
-    if roots.is_empty() {
-        return Err(Failure::unanswered("the file that AWS_CA_BUNDLE names has no usable certificate")
-            .advise("correct it, or unset it"));
-    }
-    Ok(Some(roots))
 }
 
 impl HttpClient for Http {

@@ -1,6 +1,7 @@
 //! `jobs` as people use it: the built program, against a real S3 server in the process and real files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod certificates;
 mod harness;
 mod keys;
 mod keys_at_once;

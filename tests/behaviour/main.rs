@@ -8,6 +8,7 @@ mod harness;
 mod answers;
 mod binary;
 mod compression;
+mod connections;
 mod express;
 mod faults;
 mod freshness;

@@ -18,7 +18,7 @@ mod response;
 mod runtime;
 mod seeds;
 
-pub use clock::{Clock, fast_timers};
+pub use clock::{Clock, fast_timers, stop_timers};
 pub use deployment::{Deployment, Environment, REQUEST_ID};
 pub use each_gateway::without_times;
 pub use failure::failure;

@@ -5,21 +5,10 @@ use std::{collections::BTreeSet, time::Duration};
 use job_status::FailureKind;
 use local::samples::UNKNOWN;
 use serde_json::json;
-use testbed::fault_s3::{Act, FaultS3, error_document, no_such_key, object, object_announced_as, object_with, tls};
+use testbed::fault_s3::{Act, FaultS3, error_document, no_such_key, object, object_announced_as, object_with};
 use tokio::time::Instant;
 
-use crate::harness::{Deployment, Environment, Request, assert_response, fast_timers, logged_attempts};
-
-const STATUS: &str = r#"{"job_status":"done"}"#;
-
-/// An environment in front of a faulty S3. Its read at start-up is over, and timers are fast.
-async fn faulty() -> (FaultS3, Environment) {
-    fast_timers();
-    let s3 = FaultS3::start().await;
-    let environment = Deployment::with_s3(s3.url()).start().await;
-    s3.take_requests();
-    (s3, environment)
-}
+use crate::harness::{Environment, Request, STATUS, assert_response, failure, logged_attempts};
 
 /// Asserts that the next request on the same environment succeeds, in one attempt.
 async fn assert_healthy(s3: &FaultS3, environment: &Environment, after: &str) {
@@ -32,10 +21,7 @@ async fn assert_healthy(s3: &FaultS3, environment: &Environment, after: &str) {
 /// Asserts what a fault leads to while it lasts: the number of attempts, the answer and the log line. Then
 /// asserts that the next request succeeds.
 async fn assert_fault(s3: &FaultS3, environment: &Environment, fault: &str, attempts: usize, caller: &str, kind: &str) {
-    let response = environment.poll(UNKNOWN).await;
-    let body = format!(r#"{{"error":"Failed to retrieve job status: {caller}","code":500}}"#);
-    assert_eq!((response.status, &response.body), (500, &body), "{fault}");
-    assert_eq!(response.header("retry-after"), None, "{fault}");
+    assert_eq!(environment.poll(UNKNOWN).await.to_string(), failure(caller), "{fault}");
     assert_eq!(s3.take_requests().len(), attempts, "{fault}");
     let line = environment.logs.request();
     assert_eq!(
@@ -58,7 +44,7 @@ fn assert_complete(retried: bool, tested: impl Iterator<Item = &'static str>, el
 
 #[tokio::test(start_paused = true)]
 async fn a_fault_that_may_pass_is_answered_after_three_attempts() {
-    let (s3, environment) = faulty().await;
+    let (s3, environment) = Environment::with_fault_s3_and_fast_timers(&[]).await;
     let head = || object(STATUS)[..40].to_vec();
     let half = || object_announced_as(100, "", b"{\"job_status\":");
     let wrong_checksum = object_with("x-amz-checksum-crc32: AAAAAA==\r\n", STATUS);
@@ -100,7 +86,7 @@ async fn a_fault_that_may_pass_is_answered_after_three_attempts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_fault_that_stays_is_answered_after_one_attempt() {
-    let (s3, environment) = faulty().await;
+    let (s3, environment) = Environment::with_fault_s3_and_fast_timers(&[]).await;
     let unknown_key = "The ciphertext refers to a customer master key that does not exist, does not exist in this region, or you are not allowed to access.";
     #[rustfmt::skip]
     let faults = [
@@ -130,7 +116,7 @@ async fn a_fault_that_stays_is_answered_after_one_attempt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_fault_that_passes_costs_attempts_but_is_no_error() {
-    let (s3, environment) = faulty().await;
+    let (s3, environment) = Environment::with_fault_s3_and_fast_timers(&[]).await;
     let half = object_announced_as(100, "", b"{\"job_status\":");
     let internal = error_document("500 Internal Server Error", "InternalError", "We encountered an internal error.");
     let slow_down = error_document("503 Slow Down", "SlowDown", "Please reduce your request rate.");
@@ -153,7 +139,7 @@ async fn a_fault_that_passes_costs_attempts_but_is_no_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_that_turns_out_missing_after_a_fault_is_not_found() {
-    let (s3, environment) = faulty().await;
+    let (s3, environment) = Environment::with_fault_s3_and_fast_timers(&[]).await;
     s3.then([Act::Close(vec![]), Act::Answer(no_such_key())]);
     assert_eq!(environment.poll(UNKNOWN).await.status, 404);
     assert_eq!(s3.take_requests().len(), 2);
@@ -161,7 +147,7 @@ async fn a_job_that_turns_out_missing_after_a_fault_is_not_found() {
 
 #[tokio::test(start_paused = true)]
 async fn an_s3_that_asks_to_slow_down_makes_callers_slow_down() {
-    let (s3, environment) = faulty().await;
+    let (s3, environment) = Environment::with_fault_s3_and_fast_timers(&[]).await;
     for answer in [
         error_document("503 Slow Down", "SlowDown", "Please reduce your request rate."),
         error_document("503 Service Unavailable", "ServiceUnavailable", "Please reduce your request rate."),
@@ -188,7 +174,7 @@ async fn an_s3_that_asks_to_slow_down_makes_callers_slow_down() {
 
 #[tokio::test(start_paused = true)]
 async fn a_right_checksum_is_checked_and_passes() {
-    let (s3, environment) = faulty().await;
+    let (s3, environment) = Environment::with_fault_s3_and_fast_timers(&[]).await;
     s3.always(Act::Answer(object_with("x-amz-checksum-crc32: 91zA5Q==\r\n", STATUS)));
     let response = environment.poll(UNKNOWN).await;
     assert_eq!(response.status_file(), STATUS);
@@ -196,33 +182,8 @@ async fn a_right_checksum_is_checked_and_passes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_connection_is_a_500_after_three_attempts() {
-    fast_timers();
-    let environment = Deployment::with_s3("http://127.0.0.1:1").start().await;
-    assert_response!(environment.poll(UNKNOWN).await, @r#"
-    500
-
-    {"error":"Failed to retrieve job status: the status store could not be reached","code":500}
-    "#);
-    let line = environment.logs.request();
-    assert_eq!((&line["kind"], &line["s3_attempts"]), (&json!("unreachable"), &json!(3)), "{line}");
-    assert!(line["error"].as_str().unwrap().contains("Connection refused"), "{line}");
-}
-
-#[tokio::test]
-async fn a_name_that_does_not_resolve_is_a_500_after_three_attempts() {
-    let environment = Deployment::with_s3("http://no-such-host.invalid").start().await;
-    let response = environment.poll(UNKNOWN).await;
-    assert_eq!(
-        response.body,
-        r#"{"error":"Failed to retrieve job status: the status store could not be reached","code":500}"#
-    );
-    assert_eq!(environment.logs.request()["s3_attempts"], 3);
-}
-
-#[tokio::test(start_paused = true)]
 async fn no_answer_takes_longer_than_three_attempts_or_five_seconds() {
-    let (s3, environment) = faulty().await;
+    let (s3, environment) = Environment::with_fault_s3_and_fast_timers(&[]).await;
     s3.always(Act::Hang(vec![]));
     let started = Instant::now();
     assert_eq!(environment.poll(UNKNOWN).await.status, 500);
@@ -235,7 +196,7 @@ async fn no_answer_takes_longer_than_three_attempts_or_five_seconds() {
 
 #[tokio::test(start_paused = true)]
 async fn the_answer_comes_before_the_invocations_own_deadline() {
-    let (s3, environment) = faulty().await;
+    let (s3, environment) = Environment::with_fault_s3_and_fast_timers(&[]).await;
     s3.always(Act::Hang(vec![]));
     let started = Instant::now();
     let response = environment.send(Request::job(UNKNOWN).time_left(Duration::from_secs(3))).await;
@@ -244,11 +205,7 @@ async fn the_answer_comes_before_the_invocations_own_deadline() {
         took >= Duration::from_millis(2400) && took <= Duration::from_millis(2600),
         "{took:?} on the timers' clock"
     );
-    assert_response!(response, @r#"
-    500
-
-    {"error":"Failed to retrieve job status: the request timed out","code":500}
-    "#);
+    assert_eq!(response.to_string(), failure("the request timed out"));
     assert_eq!(s3.take_requests().len(), 2, "the second attempt was under way");
     let line = environment.logs.request();
     let error = line["error"].as_str().unwrap();
@@ -258,38 +215,12 @@ async fn the_answer_comes_before_the_invocations_own_deadline() {
     assert_healthy(&s3, &environment, "running out of time").await;
 
     let response = environment.send(Request::job(UNKNOWN).time_left(Duration::from_millis(100))).await;
-    assert_eq!(response.body, r#"{"error":"Failed to retrieve job status: the request timed out","code":500}"#);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_connection_that_died_while_idle_costs_one_silent_retry_at_most() {
-    let (s3, environment) = faulty().await;
-    for _ in 0..3 {
-        s3.always(Act::AnswerThenClose(object(STATUS)));
-        assert_eq!(environment.poll(UNKNOWN).await.status_file(), STATUS);
-        s3.always(Act::Answer(object(STATUS)));
-        assert_eq!(environment.poll(UNKNOWN).await.status_file(), STATUS);
-    }
-    // The request reaches a server that has dropped the connection: an environment sees this after a freeze.
-    s3.then([Act::Reset(vec![])]);
-    assert_eq!(environment.poll(UNKNOWN).await.status_file(), STATUS);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_connection_is_used_again_for_15_seconds_and_then_dropped() {
-    let (s3, environment) = faulty().await;
-    let before = s3.connections();
-    for (pause, connections) in [(0, 0), (14, 0), (16, 1), (0, 1)] {
-        tokio::time::sleep(Duration::from_secs(pause)).await;
-        assert_eq!(environment.poll(UNKNOWN).await.status, 404);
-        assert_eq!(s3.connections() - before, connections, "after {pause} s");
-    }
+    assert_eq!(response.to_string(), failure("the request timed out"));
 }
 
 #[tokio::test]
 async fn an_error_document_of_16_kib_is_read_and_one_byte_more_is_not() {
-    let s3 = FaultS3::start().await;
-    let environment = Deployment::with_s3(s3.url()).start().await;
+    let (s3, environment) = Environment::with_fault_s3(&[]).await;
     let document = |message: &str| error_document("403 Forbidden", "InvalidObjectState", message);
     let empty = String::from_utf8(document("")).unwrap().split_once("\r\n\r\n").unwrap().1.len();
     for (size, kind) in [(16_384, "archived"), (16_385, "access_denied")] {
@@ -301,7 +232,7 @@ async fn an_error_document_of_16_kib_is_read_and_one_byte_more_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_of_s3_reaches_the_caller() {
-    let (s3, environment) = faulty().await;
+    let (s3, environment) = Environment::with_fault_s3_and_fast_timers(&[]).await;
     for (status, code) in [
         ("403 Forbidden", "AccessDenied"),
         ("404 Not Found", "NoSuchBucket"),
@@ -320,8 +251,7 @@ async fn nothing_of_s3_reaches_the_caller() {
 
 #[tokio::test]
 async fn the_operator_reads_what_s3_said_with_its_ids_and_which_permission_is_missing() {
-    let s3 = FaultS3::start().await;
-    let environment = Deployment::with_s3(s3.url()).start().await;
+    let (s3, environment) = Environment::with_fault_s3(&[]).await;
     s3.always(Act::Answer(error_document("403 Forbidden", "AccessDenied", "Access Denied")));
     assert_eq!(environment.poll(UNKNOWN).await.status, 500);
     let line = environment.logs.request();
@@ -333,64 +263,10 @@ async fn the_operator_reads_what_s3_said_with_its_ids_and_which_permission_is_mi
 }
 
 #[tokio::test]
-async fn an_authority_that_is_not_trusted_is_refused_and_ca_bundle_is_named() {
-    let (acceptor, _) = tls();
-    let s3 = FaultS3::start_tls(acceptor).await;
-    let environment = Deployment::with_s3(s3.url()).start().await;
-    let before = s3.connections();
-    let response = environment.poll(UNKNOWN).await;
-    assert_eq!(
-        response.body,
-        r#"{"error":"Failed to retrieve job status: no trusted connection to the status store","code":500}"#
-    );
-    assert_eq!((s3.connections() - before, s3.take_requests().len()), (3, 0));
-    let line = environment.logs.request();
-    assert_eq!(line["kind"], "untrusted");
-    assert!(line["hint"].as_str().unwrap().contains("set AWS_CA_BUNDLE to a PEM file"), "{line}");
-}
-
-#[tokio::test]
-async fn a_certificate_for_another_name_is_refused_and_the_name_is_to_be_checked() {
-    let (acceptor, pem) = tls();
-    let s3 = FaultS3::start_tls(acceptor).await;
-    let bundle = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&bundle, pem).unwrap();
-    let deployment = Deployment::with_s3(&s3.url().replace("localhost", "127.0.0.1"));
-    let environment = deployment.set("AWS_CA_BUNDLE", bundle.path().to_str().unwrap()).start().await;
-    let response = environment.poll(UNKNOWN).await;
-    assert_eq!(
-        response.body,
-        r#"{"error":"Failed to retrieve job status: no trusted connection to the status store","code":500}"#
-    );
-    let line = environment.logs.request();
-    assert_eq!(line["kind"], "untrusted");
-    assert!(line["hint"].as_str().unwrap().contains("check the endpoint's name"), "{line}");
-}
-
-#[tokio::test]
-async fn an_authority_in_the_ca_bundle_is_trusted() {
-    let (acceptor, pem) = tls();
-    let s3 = FaultS3::start_tls(acceptor).await;
-    let bundle = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(&bundle, pem).unwrap();
-    let deployment = Deployment::with_s3(s3.url());
-    let environment = deployment.set("AWS_CA_BUNDLE", bundle.path().to_str().unwrap()).start().await;
-    s3.always(Act::Answer(object(STATUS)));
-    assert_eq!(environment.poll(UNKNOWN).await.status_file(), STATUS);
-    assert_eq!(s3.connections(), 1, "the connection was opened at start-up");
-    assert_eq!(environment.logs.with("event", "started")[0]["trust_store"], "AWS_CA_BUNDLE");
-}
-
-#[tokio::test]
 async fn a_panic_is_answered_logged_and_survived() {
     let environment = Environment::start().await;
     environment.clock.panic_at(3); // read by this test, for the request's budget, and then inside the request
-    let response = environment.poll(UNKNOWN).await;
-    assert_response!(response, @r#"
-    500
-
-    {"error":"Failed to retrieve job status: internal error","code":500}
-    "#);
+    assert_eq!(environment.poll(UNKNOWN).await.to_string(), failure("internal error"));
     let line = environment.logs.request();
     assert_eq!(
         (&line["outcome"], &line["kind"], &line["error"]),

@@ -7,9 +7,9 @@ use indexmap::IndexMap;
 use local::samples::{DONE, UNKNOWN};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use testbed::fault_s3::{Act, FaultS3, error_document, no_such_key, object};
+use testbed::fault_s3::{Act, error_document, no_such_key, object};
 
-use crate::harness::{Deployment, Environment, Request, fast_timers};
+use crate::harness::{Environment, Request};
 
 /// A JSON value whose objects keep the order of their members.
 #[derive(Clone, Deserialize, Serialize)]
@@ -51,9 +51,7 @@ fn examples() -> Vec<(u16, Ordered)> {
 
 #[tokio::test(start_paused = true)]
 async fn every_example_of_an_error_is_an_answer_of_the_endpoint() {
-    fast_timers();
-    let s3 = FaultS3::start().await;
-    let environment = Deployment::with_s3(s3.url()).start().await;
+    let (s3, environment) = Environment::with_fault_s3_and_fast_timers(&[]).await;
     let mut answers = BTreeSet::new();
     for request in [
         Request::job(DONE).path("/v1/toolkit/job/stats"),

@@ -138,7 +138,7 @@ impl Asked {
 
 /// Where status files and keyring are.
 #[derive(Clone, Copy)]
-struct Place {
+struct Location {
     region: &'static str,
     bucket: &'static str,
     prefix: &'static str,
@@ -147,13 +147,23 @@ struct Place {
     endpoint: Option<&'static str>,
 }
 
-const ORDINARY: Place =
-    Place { region: "eu-central-1", bucket: "jobs", prefix: "jobs/", keyring: "keyring.json", endpoint: None };
+const ORDINARY: Location =
+    Location { region: "eu-central-1", bucket: "jobs", prefix: "jobs/", keyring: "keyring.json", endpoint: None };
 
-/// Those of a role have one, those of a user have none. Every place is asked with each.
+/// Those of a role have one, those of a user have none. Every location is asked with each.
 const SESSION_TOKENS: [&str; 2] = ["token+with/signs=", ""];
 
-impl Place {
+impl Location {
+    /// A deployment whose status files are there, sending to `server`.
+    fn deployment(self, server: &FaultS3, session_token: &str) -> Deployment {
+        Deployment::with_s3(self.endpoint.unwrap_or_default())
+            .set("AWS_REGION", self.region)
+            .set("AWS_SESSION_TOKEN", session_token)
+            .set("JOBS_BUCKET", self.bucket)
+            .set("JOBS_PREFIX", self.prefix)
+            .over(leading_to(server))
+    }
+
     /// The SDK's own client, sending to `server`.
     fn sdk(self, server: &FaultS3, credentials: Credentials, clock: &Clock) -> Client {
         let mut config = aws_sdk_s3::Config::builder()
@@ -178,34 +188,29 @@ fn take_requests(server: &FaultS3) -> Vec<Asked> {
 }
 
 /// Asserts that both ask alike, for the keyring that they know and for a status file.
-async fn assert_alike(place: Place) {
+async fn assert_alike(location: Location) {
     for session_token in SESSION_TOKENS {
-        assert_alike_with(session_token, place).await;
+        assert_alike_with(session_token, location).await;
     }
 }
 
-async fn assert_alike_with(session_token: &str, place: Place) {
+async fn assert_alike_with(session_token: &str, location: Location) {
     let server = FaultS3::start().await;
     let keyring = object(document(&[entry("demo", DEMO_KEY)]));
     server.always_by(move |head| {
         Act::Answer(if head.lines().next().unwrap().contains("keyring") { keyring.clone() } else { no_such_key() })
     });
-    let deployment = Deployment::with_s3(place.endpoint.unwrap_or_default())
-        .set("AWS_REGION", place.region)
-        .set("AWS_SESSION_TOKEN", session_token)
-        .set("JOBS_BUCKET", place.bucket)
-        .set("JOBS_PREFIX", place.prefix)
-        .set("API_KEYS", format!("s3://config/{}", place.keyring))
-        .over(leading_to(&server));
-    let sdk = place.sdk(&server, deployment.credentials(), &deployment.clock);
+    let deployment =
+        location.deployment(&server, session_token).set("API_KEYS", format!("s3://config/{}", location.keyring));
+    let sdk = location.sdk(&server, deployment.credentials(), &deployment.clock);
     let environment = deployment.start().await;
     server.take_requests();
     environment.clock.forward(60);
     assert_eq!(environment.poll(UNKNOWN).await.status, 404);
     let [ours_for_keyring, ours_for_status] = take_requests(&server).try_into().unwrap();
     for (ours, bucket, key, etag) in [
-        (ours_for_keyring, "config", place.keyring.to_owned(), Some("\"1\"")),
-        (ours_for_status, place.bucket, format!("{}{UNKNOWN}.json", place.prefix), None),
+        (ours_for_keyring, "config", location.keyring.to_owned(), Some("\"1\"")),
+        (ours_for_status, location.bucket, format!("{}{UNKNOWN}.json", location.prefix), None),
     ] {
         let get = sdk.get_object().bucket(bucket).key(&key).checksum_mode(ChecksumMode::Enabled);
         let get = get.set_if_none_match(etag.map(Into::into));
@@ -219,7 +224,7 @@ async fn assert_alike_with(session_token: &str, place: Place) {
 async fn every_kind_of_bucket_is_asked_as_the_sdk_asks_it() {
     for region in ["us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"] {
         for bucket in ["jobs", "jobs.example.com"] {
-            assert_alike(Place { region, bucket, ..ORDINARY }).await;
+            assert_alike(Location { region, bucket, ..ORDINARY }).await;
         }
     }
     let access_points = [
@@ -229,7 +234,7 @@ async fn every_kind_of_bucket_is_asked_as_the_sdk_asks_it() {
         ("eu-west-1", "jobs-abcdefghij0123456789abcdefghij01-s3alias"),
     ];
     for (region, bucket) in access_points {
-        assert_alike(Place { region, bucket, ..ORDINARY }).await;
+        assert_alike(Location { region, bucket, ..ORDINARY }).await;
     }
 }
 
@@ -238,13 +243,13 @@ async fn every_key_is_asked_for_as_the_sdk_asks_for_it() {
     for bucket in ["jobs", "jobs.example.com"] {
         for prefix in ["", "a b/", "a+b/", "100%/", "%2F/", "a&b=c?d#e/", "~-_.!*'()/", "Büro/作業/", "../x/", "./"]
         {
-            assert_alike(Place { bucket, prefix, ..ORDINARY }).await;
+            assert_alike(Location { bucket, prefix, ..ORDINARY }).await;
         }
     }
     for keyring in
         ["a//keyring.json", "/keyring.json", "keyring.json/", "a/../keyring.json", "Schlüssel+keyring 1%.json"]
     {
-        assert_alike(Place { keyring, ..ORDINARY }).await;
+        assert_alike(Location { keyring, ..ORDINARY }).await;
     }
 }
 
@@ -257,9 +262,9 @@ async fn another_s3_is_asked_as_the_sdk_asks_it() {
         "http://127.0.0.1:9001/base/path/",
     ] {
         for bucket in ["jobs", "jobs.example.com"] {
-            let place = Place { endpoint: Some(endpoint), bucket, ..ORDINARY };
-            assert_alike(place).await;
-            assert_alike(Place { prefix: "a b/100%/", keyring: "a//keyring.json", ..place }).await;
+            let location = Location { endpoint: Some(endpoint), bucket, ..ORDINARY };
+            assert_alike(location).await;
+            assert_alike(Location { prefix: "a b/100%/", keyring: "a//keyring.json", ..location }).await;
         }
     }
 }

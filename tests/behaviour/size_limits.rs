@@ -8,13 +8,14 @@ use testbed::{
     status_file::noisy,
 };
 
-use crate::harness::{Environment, GATEWAYS, Request, STATUS, failure};
+use crate::harness::{Environment, GATEWAYS, Request, STATUS, failure, stop_timers};
 
 const TOO_LARGE: &str = "the status is too large";
 const COMPRESS: &str = "the status is too large to be sent uncompressed: send accept-encoding: gzip";
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_largest_file_is_accepted() {
+    let _stopped = stop_timers();
     let environment = Environment::start().await;
     let segment = r#"{"start":1.5,"text":"and so on, \"quoted\""},"#;
     let content =
@@ -55,8 +56,9 @@ async fn a_file_that_cannot_fit_uncompressed_is_refused_before_it_is_downloaded(
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_body_longer_than_announced_is_cut_off() {
+    let _stopped = stop_timers();
     let (s3, environment) = Environment::with_fault_s3(&[]).await;
     let mut longer = object(STATUS);
     longer.extend_from_slice(b"and more than was announced");
@@ -75,8 +77,9 @@ async fn a_body_longer_than_announced_is_cut_off() {
     assert_eq!(environment.poll(UNKNOWN).await.to_string(), failure(TOO_LARGE));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_status_too_large_to_be_sent_as_it_is_can_be_sent_compressed() {
+    let _stopped = stop_timers();
     let environment = Environment::start().await;
     // 4 MB, and every other character has to be escaped inside Lambda's answer.
     let quotes = format!(r#"{{"job_status":"done","text":"{}"}}"#, r#"\""#.repeat(2_000_000));
@@ -89,16 +92,18 @@ async fn a_status_too_large_to_be_sent_as_it_is_can_be_sent_compressed() {
     assert_eq!(compressed.status_file(), quotes);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_status_that_is_too_large_even_compressed_is_refused() {
+    let _stopped = stop_timers();
     let environment = Environment::start().await;
     environment.put("jobs", &format!("{UNKNOWN}.json"), noisy(12_000_000, 11_999_900));
     let response = environment.send(Request::job(UNKNOWN).header("accept-encoding", "gzip")).await;
     assert_eq!(response.to_string(), failure(TOO_LARGE));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_limit_is_on_the_encoded_answer_of_each_gateway() {
+    let _stopped = stop_timers();
     let environment = Environment::start().await;
     let file = |length: usize| format!(r#"{{"text":"{}"}}"#, "x".repeat(length));
     let path = format!("{UNKNOWN}.json");

@@ -1,7 +1,10 @@
-//! Time in tests: a wall clock that is set by hand, and a timer clock that runs by itself.
+//! Time in tests: a wall clock that is set by hand, and a timer clock that runs by itself or stands still.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        mpsc::{self, Sender},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -63,4 +66,13 @@ pub fn fast_timers() {
             tokio::time::advance(Duration::from_millis(1)).await;
         }
     });
+}
+
+/// Stops the timers of a test that has paused their clock, until the result is dropped: nothing times out because the
+/// machine is busy. Tokio advances no paused clock while a blocking task runs.
+#[must_use]
+pub fn stop_timers() -> Sender<()> {
+    let (stopped, end) = mpsc::channel();
+    tokio::task::spawn_blocking(move || end.recv());
+    stopped
 }

@@ -155,9 +155,9 @@ impl Endpoint {
             return Err(Reply::method_not_allowed());
         }
 
+        let presented = request.api_key.as_ref().filter(|key| !key.is_empty()).ok_or_else(Reply::unauthorized)?;
         let now = self.clock.now();
         let keyring = self.keyring.current(now).await.ok_or_else(Reply::keyring_stale)?;
-        let presented = request.api_key.as_ref().filter(|key| !key.is_empty()).ok_or_else(Reply::unauthorized)?;
         let key = keyring.find(presented.as_bytes(), now).ok_or_else(Reply::unauthorized)?;
         line.key = Some(key.name.clone());
 

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::harness::{Deployment, Environment, KEYRING, STATUS, accepting, fast_timers, runtime};
+use crate::harness::{Deployment, Environment, KEYRING, Request, STATUS, accepting, fast_timers, runtime};
 
 /// A deployment whose keyring is in this S3.
 fn with_keyring_in(s3: &FaultS3) -> Deployment {

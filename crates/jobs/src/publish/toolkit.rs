@@ -4,8 +4,9 @@
 //! them: `running` when the request comes, and at once `done`, with a copy of the answer. Nobody asks
 //! for such a file, and it has somebody else's result in it.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::json::members;
 
 /// Whether a status file is of a poll.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,34 +19,17 @@ pub enum Toolkit {
     Unclear,
 }
 
-/// Values are as large as a file may be, so none is copied.
-#[derive(Deserialize)]
-struct File<'f> {
-    #[serde(borrow)]
-    job_status: Option<&'f RawValue>,
-    #[serde(borrow)]
-    process_id: Option<&'f RawValue>,
-    #[serde(borrow)]
-    response: Option<&'f RawValue>,
-}
-
-#[derive(Deserialize)]
-struct Response<'r> {
-    #[serde(borrow)]
-    endpoint: Option<&'r RawValue>,
-}
-
 impl Toolkit {
     /// What a checked status file is of.
     pub fn judge(text: &str) -> Self {
-        let Ok(file) = serde_json::from_str::<File>(text) else { return Self::Job };
-        let is_running = file.job_status.is_some_and(|state| state.get() == r#""running""#);
-        match file.response.map(RawValue::get) {
-            None if is_running && file.process_id.is_some() => Self::Unclear,
-            Some(response) if response.starts_with('{') => match serde_json::from_str(response) {
-                Ok(Response { endpoint: Some(endpoint) }) if endpoint.get().starts_with(r#""/v1/toolkit/"#) => {
-                    Self::Poll
-                }
+        let Ok([state, process_id, response]) = members(text, ["job_status", "process_id", "response"]) else {
+            return Self::Job;
+        };
+        let is_running = state.is_some_and(|state| state.get() == r#""running""#);
+        match response.map(RawValue::get) {
+            None | Some("null") if is_running && process_id.is_some() => Self::Unclear,
+            Some(response) if response.starts_with('{') => match members(response, ["endpoint"]) {
+                Ok([Some(endpoint)]) if endpoint.get().starts_with(r#""/v1/toolkit/"#) => Self::Poll,
                 _ => Self::Job,
             },
             _ => Self::Job,
@@ -68,6 +52,7 @@ mod tests {
             (r#"{"job_status":"running","process_id":7,"response":null}"#, Toolkit::Unclear),
             (r#"{"job_status":"queued","process_id":7,"response":null}"#, Toolkit::Job),
             (r#"{"job_status":"running"}"#, Toolkit::Job),
+            (r#"{"\ud800":1,"response":{"\ud800":1,"endpoint":"/v1/toolkit/test"}}"#, Toolkit::Poll),
             ("{}", Toolkit::Job),
         ] {
             assert!(Toolkit::judge(text) == expected, "{text}");

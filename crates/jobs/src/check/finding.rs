@@ -72,7 +72,11 @@ fn faults(case: &Case, reply: &Reply) -> (Vec<String>, bool) {
         return (faults, true);
     }
     if status != expected {
-        return (vec![said], false);
+        let mut faults = vec![said];
+        if let (404, Some(job_id)) = (status, &case.job_id) {
+            faults.push(format!("it looked for <JOBS_PREFIX><prefix of the key>{job_id}.json, in lower case"));
+        }
+        return (faults, false);
     }
     let Some(documented) = documented(case.question.method.as_str(), status) else {
         return (vec![format!("openapi.yaml has no {status} for it")], false);
@@ -107,7 +111,7 @@ fn where_to_look(case: &Case, reply: Option<&Reply>) -> &'static str {
         (true, _) | (false, 405) => "docs/operations.md#deploying", // an older version is there, or another API
         (false, 500..) => "docs/failure-modes.md#s3",
         (false, 401) if matches!(case.question.key, Key::Own) => "docs/keys.md#issue-a-key",
-        (false, 404) if case.status == 200 => "README.md#keys",
+        (false, 404) if case.status == 200 => "docs/workers.md#the-status-file",
         _ => "docs/api.md#answers",
     }
 }

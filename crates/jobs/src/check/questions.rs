@@ -25,10 +25,12 @@ pub struct Case {
     pub status: u16,
     /// Statuses with which a gateway in front may answer itself instead.
     pub gateway: &'static [u16],
+    /// The job that should be there.
+    pub job_id: Option<String>,
 }
 
 fn case(when: impl Into<String>, question: Question, status: u16) -> Case {
-    Case { when: when.into(), question, status, gateway: &[] }
+    Case { when: when.into(), question, status, gateway: &[], job_id: None }
 }
 
 /// The refusals. No job's id is known to nobody: it is made up each time.
@@ -85,6 +87,7 @@ pub fn job(job_id: &str) -> Vec<Case> {
                 case(format!("POST {route} for the job"), Question::post(route, body), 200),
                 case(format!("GET {route} for the job"), get, 200),
             ]
+            .map(|case| Case { job_id: Some(job_id.into()), ..case })
         })
         .collect()
 }

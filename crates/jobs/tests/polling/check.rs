@@ -44,7 +44,9 @@ async fn a_job_that_is_not_there_and_a_key_that_is_not_accepted_fail_with_a_plac
     let url = local(&[]).await;
     let ended = end(jobs(&url, &["check", "--job", UNKNOWN])).await;
     assert_eq!(ended.code, 1, "{ended:?}");
-    assert!(ended.stdout.contains("HTTP 404: Job not found\n  see README.md#keys\n"), "{}", ended.stdout);
+    let read = format!("it looked for <JOBS_PREFIX><prefix of the key>{UNKNOWN}.json, in lower case");
+    let expected = format!("HTTP 404: Job not found\n  {read}\n  see docs/workers.md#the-status-file\n");
+    assert!(ended.stdout.contains(&expected), "{}", ended.stdout);
     let mut command = jobs(&url, &["check", "--json"]);
     command.env("JOBS_API_KEY", "wrong");
     let ended = end(command).await;

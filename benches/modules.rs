@@ -36,7 +36,7 @@ fn splice_gzip(bencher: Bencher, size: usize) {
 fn from_s3_to_body(bencher: Bencher, size: usize, gzip: Gzip) {
     let bytes = transcript(size);
     bencher.counter(BytesCount::new(bytes.len())).with_inputs(|| bytes.clone()).bench_local_values(|bytes| {
-        let file = StatusFile::check(bytes).unwrap();
+        let file = StatusFile::check(bytes, &[]).unwrap();
         encode(&[HEAD, &file.text, TAIL], gzip, MAX_LAMBDA_PAYLOAD).map_err(|_| "too large").unwrap().body
     });
 }
@@ -48,7 +48,7 @@ fn from_s3_to_body(bencher: Bencher, size: usize, gzip: Gzip) {
 ])]
 fn check(bencher: Bencher, members: &str) {
     let bytes = format!(r#"{{"job_status":"running",{members},"response":null}}"#).into_bytes();
-    bencher.with_inputs(|| bytes.clone()).bench_local_values(|bytes| StatusFile::check(bytes).unwrap().progress);
+    bencher.with_inputs(|| bytes.clone()).bench_local_values(|bytes| StatusFile::check(bytes, &[]).unwrap().progress);
 }
 
 fn key(index: usize) -> String {

@@ -4,6 +4,7 @@
 //! looked at before the key is accepted, and S3 is not asked for a job before both are. [`Endpoint::answer`] does what
 //! every request needs: the time budget, the last net under a panic, the headers, the log line.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
 
@@ -47,6 +48,7 @@ pub struct Endpoint {
     jobs_bucket: Bucket,
     jobs_prefix: String,
     stalled_after: Option<Duration>,
+    unfinished_states: Arc<[String]>,
     clock: SharedTimeSource,
     pid: u32,
     queue_id: u64,
@@ -92,6 +94,7 @@ impl Endpoint {
             jobs_bucket: settings.jobs_bucket,
             jobs_prefix: settings.jobs_prefix,
             stalled_after: settings.stalled_after,
+            unfinished_states: settings.unfinished_states.into(),
             clock,
             pid: std::process::id(),
             queue_id,
@@ -171,7 +174,8 @@ impl Endpoint {
         let Object { bytes, etag, last_modified, expires, permit } = object;
         line.bytes = Some(bytes.len());
 
-        let file = work(permit.as_ref(), &mut read.waited, move || StatusFile::check(bytes)).await?;
+        let unfinished = Arc::clone(&self.unfinished_states);
+        let file = work(permit.as_ref(), &mut read.waited, move || StatusFile::check(bytes, &unfinished)).await?;
         let age = last_modified.and_then(|written| now.duration_since(written).ok()).unwrap_or_default();
         let stalled = file.progress.is_stalled(age, self.stalled_after);
         let freshness = Freshness {
@@ -184,14 +188,14 @@ impl Endpoint {
         line.stalled = freshness.stalled;
         (line.invalid_hints, line.repaired) = (file.progress.invalid_hints, file.repaired);
         if request.is_get() && request.if_none_match.as_deref().is_some_and(|header| freshness.is_known_to(header)) {
-            return Ok(Reply::not_modified(file.progress.state, freshness));
+            return Ok(Reply::not_modified(file.progress.outcome, freshness));
         }
 
-        let (state, gzip, max_payload) = (file.progress.state, request.gzip, request.max_payload);
+        let (job, gzip, max_payload) = (file.progress.outcome, request.gzip, request.max_payload);
         let (head, tail) = (envelope::head(&payload), envelope::tail(self.pid, self.queue_id, started.elapsed()));
         let encoded = move || encode(&[&head, &file.text, &tail], gzip, max_payload);
         let encoded = work(permit.as_ref(), &mut read.waited, encoded).await?;
-        Ok(Reply { permit, ..Reply::found(state, encoded, freshness) })
+        Ok(Reply { permit, ..Reply::found(job, encoded, freshness) })
     }
 
     fn status_file(&self, prefix: &str, job_id: JobId, max_bytes: u64) -> Get<'_> {

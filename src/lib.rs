@@ -56,4 +56,7 @@ pub use s3::{
 pub use serve::serve;
 pub use settings::Settings;
 pub use settings::variables::{SetBy, VARIABLES};
-pub use status_file::{Progress, State, StatusFile};
+pub use status_file::{
+    StatusFile,
+    progress::{JobOutcome, Progress},
+};

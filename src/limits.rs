@@ -85,6 +85,8 @@ pub const DEFAULT_MEMORY: NonZero<u32> = NonZero::new(256).unwrap();
 
 // When to poll again, in seconds.
 
+/// Longest list of further unfinished states, in bytes. All variables of a function have 4 KB.
+pub const MAX_UNFINISHED_STATES: usize = 1024;
 /// Bounds of `retry-after` for an unfinished job whose worker does not say when to come again.
 pub const RETRY_AFTER_SECONDS: RangeInclusive<u64> = 1..=30;
 /// The same if the worker says it. A job may finish earlier than its worker thought, so nobody waits for longer than

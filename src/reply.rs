@@ -22,10 +22,11 @@ use crate::{
         failure::{Failure, FailureKind},
         object::ReadStats,
     },
-    status_file::{Malformed, State},
+    status_file::{Malformed, progress::JobOutcome},
 };
 
 const SUNSET: HeaderName = HeaderName::from_static("sunset");
+const X_JOB_OUTCOME: HeaderName = HeaderName::from_static("x-job-outcome");
 const X_JOB_STALLED: HeaderName = HeaderName::from_static("x-job-stalled");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -48,7 +49,7 @@ pub struct Reply {
 #[rustfmt::skip]
 pub(crate) enum Outcome {
     /// The job is known.
-    Job(State),
+    Job(JobOutcome),
     NotFound, UnknownPath, MethodNotAllowed, Unauthorized, BadRequest, TooLarge, Throttled, Failed,
 }
 
@@ -56,8 +57,8 @@ impl Outcome {
     /// The log's word. `failed` alone means that *we* failed.
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::Job(State::Failed) => "job_failed",
-            Self::Job(state) => state.word(),
+            Self::Job(JobOutcome::Failed) => "job_failed",
+            Self::Job(outcome) => outcome.word(),
             Self::NotFound => "not_found",
             Self::UnknownPath => "unknown_path",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -72,26 +73,27 @@ impl Outcome {
 
 impl Reply {
     /// 200: the status, in its envelope.
-    pub(crate) fn found(state: State, encoded: Encoded, freshness: Freshness) -> Self {
-        Self::job(StatusCode::OK, state, encoded, freshness)
+    pub(crate) fn found(job: JobOutcome, encoded: Encoded, freshness: Freshness) -> Self {
+        Self::job(StatusCode::OK, job, encoded, freshness)
     }
 
     /// 304: the caller has this status already.
-    pub(crate) fn not_modified(state: State, freshness: Freshness) -> Self {
+    pub(crate) fn not_modified(job: JobOutcome, freshness: Freshness) -> Self {
         let nothing = Encoded { body: Body::Text(String::new()), negotiated: false };
-        Self::job(StatusCode::NOT_MODIFIED, state, nothing, freshness)
+        Self::job(StatusCode::NOT_MODIFIED, job, nothing, freshness)
     }
 
-    fn job(status: StatusCode, state: State, Encoded { body, negotiated }: Encoded, freshness: Freshness) -> Self {
+    fn job(status: StatusCode, job: JobOutcome, Encoded { body, negotiated }: Encoded, freshness: Freshness) -> Self {
         let Freshness { etag, last_modified, sunset, stalled, retry_after } = freshness;
         let is_compressed = matches!(body, Body::Gzip(_));
-        Self::new(status, Outcome::Job(state), body)
+        Self::new(status, Outcome::Job(job), body)
             .with(header::CONTENT_ENCODING, fixed("gzip", is_compressed))
             .with(header::ETAG, etag.and_then(|etag| etag.try_into().ok()))
             .with(header::LAST_MODIFIED, last_modified.and_then(date))
             .with(header::RETRY_AFTER, retry_after.map(|seconds| spread(seconds).into()))
             .with(SUNSET, sunset.and_then(date))
             .with(header::VARY, fixed("accept-encoding", negotiated))
+            .with(X_JOB_OUTCOME, fixed(job.word(), true))
             .with(X_JOB_STALLED, stalled.map(HeaderValue::from))
     }
 

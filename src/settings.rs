@@ -12,15 +12,16 @@ use tracing::{level_filters::LevelFilter, warn};
 
 use crate::{
     keyring::{Keyring, live::Source},
-    limits::DEFAULT_MEMORY,
+    limits::{DEFAULT_MEMORY, MAX_UNFINISHED_STATES},
     s3::{
         bucket::{Addressing, Bucket},
         trust_store::TrustStore,
     },
     settings::variables::{
         API_KEYS, CHECKSUMS, CONCURRENCY, DUAL_STACK, ENDPOINT, FIPS, INITIALIZATION, JOBS_BUCKET, JOBS_PREFIX,
-        LOG_LEVEL, MEMORY, REGION, STALLED_AFTER, TRUST_STORE, Variable,
+        LOG_LEVEL, MEMORY, REGION, STALLED_AFTER, TRUST_STORE, UNFINISHED_STATES, Variable,
     },
+    status_file::progress::FINAL,
 };
 
 /// What an operator sets.
@@ -31,6 +32,8 @@ pub struct Settings {
     pub jobs_prefix: String,
     /// The age from which an unfinished job is stalled, if its worker says nothing about that.
     pub stalled_after: Option<Duration>,
+    /// States beside those of the contract that are unfinished.
+    pub unfinished_states: Vec<String>,
     /// Where the keyring is.
     pub(crate) api_keys: Source,
     /// The root certificates that S3's own must lead to.
@@ -75,6 +78,7 @@ impl Settings {
             jobs_bucket: reader.required(&JOBS_BUCKET, "the bucket of the status files", bucket),
             jobs_prefix: reader.optional(&JOBS_PREFIX, parse_prefix).unwrap_or_default(),
             stalled_after: reader.optional(&STALLED_AFTER, parse_stalled_after).filter(|after| !after.is_zero()),
+            unfinished_states: reader.optional(&UNFINISHED_STATES, parse_unfinished_states).unwrap_or_default(),
             api_keys: reader
                 .required(&API_KEYS, "a keyring document or s3://bucket/key", |value| parse_api_keys(value, bucket)),
             trust_store: reader.optional(&TRUST_STORE, TrustStore::from_file).unwrap_or_default(),
@@ -152,6 +156,20 @@ fn parse_prefix(value: &str) -> Result<String, &'static str> {
 fn parse_stalled_after(value: &str) -> Result<Duration, &'static str> {
     let seconds = value.parse::<u32>().map_err(|_| "is not a number of seconds: expected whole seconds, or 0")?;
     Ok(Duration::from_secs(seconds.into()))
+}
+
+fn parse_unfinished_states(value: &str) -> Result<Vec<String>, String> {
+    let words: Vec<_> = value.split(',').map(|word| word.trim().to_owned()).collect();
+    if value.len() > MAX_UNFINISHED_STATES {
+        return Err(format!("has more than {MAX_UNFINISHED_STATES} bytes"));
+    }
+    if words.iter().any(String::is_empty) {
+        return Err("has an empty word".into());
+    }
+    if words.iter().any(|word| FINAL.contains(&word.as_str())) {
+        return Err("has done or failed, which are final".into());
+    }
+    Ok(words)
 }
 
 fn parse_api_keys(value: &str, bucket: impl Fn(&str) -> Result<Bucket, &'static str>) -> Result<Source, String> {

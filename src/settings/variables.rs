@@ -31,6 +31,7 @@ pub(super) const JOBS_BUCKET: Variable = variable(Operator, &["JOBS_BUCKET"], "b
 pub(super) const JOBS_PREFIX: Variable = variable(OperatorIfNeeded, &["JOBS_PREFIX"], "what every status file's key begins with, such as `jobs/`");
 pub(super) const API_KEYS: Variable = variable(Operator, &["API_KEYS"], "the keyring: its document, or `s3://bucket/key`");
 pub(super) const STALLED_AFTER: Variable = variable(OperatorIfNeeded, &["STALLED_AFTER_SECONDS"], "the age at which an unfinished job without `heartbeat_seconds` is stalled; never if it is 0 or unset");
+pub(super) const UNFINISHED_STATES: Variable = variable(OperatorIfNeeded, &["UNFINISHED_STATES"], "further values of `job_status` that are unfinished, separated by commas, such as `processing,pending`");
 pub(super) const LOG_LEVEL: Variable = variable(OperatorIfNeeded, &["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"], "`TRACE` to `ERROR`, or `OFF`; `INFO` if neither is set");
 pub(super) const ENDPOINT: Variable = variable(OperatorIfNeeded, &["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"], "another S3, addressed path-style: MinIO, moto, LocalStack");
 pub(super) const FIPS: Variable = variable(OperatorIfNeeded, &["AWS_USE_FIPS_ENDPOINT"], "`true`: S3's FIPS endpoints");
@@ -44,7 +45,7 @@ pub(super) const MEMORY: Variable = variable(Lambda, &["AWS_LAMBDA_FUNCTION_MEMO
 pub(super) const INITIALIZATION: Variable = variable(Lambda, &["AWS_LAMBDA_INITIALIZATION_TYPE"], "how the environment is made; `snap-start` is refused");
 
 /// Every variable that the function reads.
-pub const VARIABLES: [Variable; 15] = [
-    JOBS_BUCKET, JOBS_PREFIX, API_KEYS, STALLED_AFTER, LOG_LEVEL, ENDPOINT, FIPS, DUAL_STACK, CHECKSUMS, TRUST_STORE, REGION, CREDENTIALS, MEMORY,
+pub const VARIABLES: [Variable; 16] = [
+    JOBS_BUCKET, JOBS_PREFIX, API_KEYS, STALLED_AFTER, UNFINISHED_STATES, LOG_LEVEL, ENDPOINT, FIPS, DUAL_STACK, CHECKSUMS, TRUST_STORE, REGION, CREDENTIALS, MEMORY,
     CONCURRENCY, INITIALIZATION,
 ];

@@ -12,6 +12,7 @@ async fn a_finished_job_is_answered_with_its_status_file_in_the_envelope() {
     200
     etag: W/"2e6202b4bd4953c49ebf407ff2ddf166"
     last-modified: Mon, 23 Nov 2026 11:59:00 GMT
+    x-job-outcome: done
 
     {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","response":{"job_status":"done","job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","queue_id":140368864456064,"process_id":123456,"response":{"endpoint":"/v1/media/transcribe","code":200,"id":"transcribe_job_123","job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","response":"Transcription completed successfully.","message":"success","pid":123456,"queue_id":140368864456064,"run_time":5.234,"queue_time":1.123,"total_time":6.357,"queue_length":0,"build_number":"1.0.0"}},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
     "#);
@@ -25,6 +26,7 @@ async fn an_unfinished_job_says_when_to_ask_again() {
     etag: W/"2aaf557c60912f410394f5ff73a63ae4"
     last-modified: Mon, 23 Nov 2026 11:58:00 GMT
     retry-after: [spread]
+    x-job-outcome: unfinished
 
     {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"22222222-2222-4222-8222-222222222222","response":{"job_status":"running","job_id":"22222222-2222-4222-8222-222222222222","queue_id":140368864456064,"process_id":123456,"response":null},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
     "#);
@@ -33,6 +35,7 @@ async fn an_unfinished_job_says_when_to_ask_again() {
     etag: W/"1c866e8927c52508b6a7be3375d44fb5"
     last-modified: Mon, 23 Nov 2026 12:00:00 GMT
     retry-after: 1
+    x-job-outcome: unfinished
 
     {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"11111111-1111-4111-8111-111111111111","response":{"job_status":"queued","job_id":"11111111-1111-4111-8111-111111111111","queue_id":140368864456064,"process_id":123456,"response":null},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
     "#);
@@ -41,6 +44,7 @@ async fn an_unfinished_job_says_when_to_ask_again() {
     etag: W/"abdd8c661e52313ddada5fd1e9cd87dc"
     last-modified: Mon, 23 Nov 2026 11:50:00 GMT
     retry-after: [spread]
+    x-job-outcome: unfinished
 
     {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"44444444-4444-4444-8444-444444444444","response":{"job_status":"submitted","job_id":"44444444-4444-4444-8444-444444444444","queue_id":"cloud-run","process_id":123456,"response":null},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
     "#);
@@ -54,6 +58,7 @@ async fn a_failed_job_is_a_successful_poll_without_retry_after_on_both_routes() 
         200
         etag: W/"b35b9599b2b8a989e9958631b73fa24d"
         last-modified: Mon, 23 Nov 2026 11:59:00 GMT
+        x-job-outcome: failed
 
         {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"33333333-3333-4333-8333-333333333333","response":{"job_status":"failed","job_id":"33333333-3333-4333-8333-333333333333","queue_id":140368864456064,"process_id":123456,"response":{"endpoint":"/v1/media/convert","code":500,"id":"convert_job_7","job_id":"33333333-3333-4333-8333-333333333333","response":null,"message":"The input has no audio stream.","pid":123456,"queue_id":140368864456064,"run_time":0.412,"queue_time":0.02,"total_time":0.432,"queue_length":0,"build_number":"1.0.0"}},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
         "#);

@@ -18,6 +18,7 @@ async fn an_answer_says_when_its_status_was_written_and_when_it_goes() {
         etag: W/"1"
         last-modified: Wed, 25 Nov 2026 11:00:00 GMT
         sunset: Fri, 25 Dec 2026 00:00:00 GMT
+        x-job-outcome: done
 
         {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"00000000-0000-4000-8000-000000000000","response":{"job_status":"done"},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
         "#);
@@ -43,9 +44,13 @@ async fn a_get_for_a_status_that_the_caller_has_is_a_304_with_the_headers_that_m
         last-modified: Wed, 25 Nov 2026 11:00:00 GMT
         retry-after: 1
         sunset: Fri, 25 Dec 2026 00:00:00 GMT
+        x-job-outcome: unfinished
         "#);
         let line = environment.logs.request();
-        assert_eq!((&line["outcome"], &line["status"], &line["bytes"]), (&"running".into(), &304.into(), &24.into()));
+        assert_eq!(
+            (&line["outcome"], &line["status"], &line["bytes"]),
+            (&"unfinished".into(), &304.into(), &24.into())
+        );
     }
     environment.clock.forward(50);
     let later = environment.send(Request::get_job(UNKNOWN).header("if-none-match", "*")).await;

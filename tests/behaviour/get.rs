@@ -21,6 +21,7 @@ async fn a_get_is_answered_as_a_post_is() {
             etag: W/"2aaf557c60912f410394f5ff73a63ae4"
             last-modified: Mon, 23 Nov 2026 11:58:00 GMT
             retry-after: [spread]
+            x-job-outcome: unfinished
 
             {"endpoint":"/v1/toolkit/job/status","code":200,"id":"order 66","job_id":"22222222-2222-4222-8222-222222222222","response":{"job_status":"running","job_id":"22222222-2222-4222-8222-222222222222","queue_id":140368864456064,"process_id":123456,"response":null},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
             "#);

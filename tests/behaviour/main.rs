@@ -21,6 +21,7 @@ mod keys;
 mod large_files;
 mod openapi;
 mod oracle;
+mod outcome;
 mod pace;
 mod properties;
 mod real_world;

@@ -55,6 +55,7 @@ async fn a_worker_says_when_to_come_again() {
         etag: W/"1"
         last-modified: Wed, 25 Nov 2026 11:00:00 GMT
         retry-after: 7
+        x-job-outcome: unfinished
 
         {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"00000000-0000-4000-8000-000000000000","response":{"job_status":"queued","retry_after_seconds":9},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}
         "#);
@@ -76,6 +77,7 @@ async fn an_unfinished_job_whose_worker_is_silent_is_stalled() {
         etag: W/"1"
         last-modified: Wed, 25 Nov 2026 11:00:00 GMT
         retry-after: [spread]
+        x-job-outcome: unfinished
         x-job-stalled: 61
 
         {"endpoint":"/v1/toolkit/job/status","code":200,"id":null,"job_id":"00000000-0000-4000-8000-000000000000","response":{"job_status":"running","heartbeat_seconds":30},"message":"success","pid":[pid],"queue_id":[queue_id],"run_time":[seconds],"queue_time":0.0,"total_time":[seconds],"queue_length":0,"build_number":"[version]"}

@@ -48,9 +48,9 @@ async fn each_request_logs_one_line_for_the_operator() {
     assert_eq!(
         outcomes,
         [
-            "running 200",
-            "queued 200",
-            "submitted 200",
+            "unfinished 200",
+            "unfinished 200",
+            "unfinished 200",
             "job_failed 200",
             "not_found 404",
             "bad_request 400",

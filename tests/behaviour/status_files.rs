@@ -113,29 +113,6 @@ async fn a_byte_order_mark_is_left_out() {
 }
 
 #[tokio::test]
-async fn only_a_known_unfinished_state_asks_for_another_poll() {
-    let environment = Environment::start().await;
-    for (content, outcome, again) in [
-        (r#"{"job_status":"queued"}"#, "queued", true),
-        (r#"{"job_status":"runn\u0069ng"}"#, "running", true),
-        (r#"{"job_status":"done","job_status":"submitted"}"#, "submitted", true),
-        (r#"{"job_status":"queued","job_status":"done"}"#, "done", false),
-        (r#"{"job\u005fstatus":"queued"}"#, "queued", true),
-        (r#"{"response":{"job_status":"queued"}}"#, "other", false),
-        (r#"{"job_status":"Queued"}"#, "other", false),
-        (r#"{"job_status":"\ud800"}"#, "other", false),
-        (r#"{"job_status":["queued"]}"#, "other", false),
-        (r#"{"job_status":null}"#, "other", false),
-        ("{}", "other", false),
-    ] {
-        let response = environment.poll_file(content).await;
-        assert_eq!(response.status_file(), content);
-        assert_eq!(response.header("retry-after").is_some(), again, "{content}");
-        assert_eq!(environment.logs.request()["outcome"], outcome, "{content}");
-    }
-}
-
-#[tokio::test]
 async fn content_that_is_not_one_json_object_is_a_500_that_says_so() {
     let environment = Environment::start().await;
     let not_utf_8 = b"{\"job_status\":\"d\xf6ne\"}";

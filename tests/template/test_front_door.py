@@ -77,7 +77,7 @@ def test_browsers_of_allowed_origins_may_call_and_read_the_headers():
         "allowOrigins": ["https://a.example.com", "https://b.example.com"],
         "allowMethods": ["GET", "POST"],
         "allowHeaders": ["content-type", "if-none-match", "x-api-key"],
-        "exposeHeaders": ["etag", "last-modified", "retry-after", "sunset", "x-job-stalled", "x-request-id"],
+        "exposeHeaders": ["etag", "last-modified", "retry-after", "sunset", "x-job-outcome", "x-job-stalled", "x-request-id"],
         "maxAge": 3600,
     }
 

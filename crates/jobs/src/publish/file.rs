@@ -161,7 +161,7 @@ impl Opened {
 
 /// What is sent of a file: it is judged by the function's own check.
 fn check(bytes: Vec<u8>) -> Result<String, Unread> {
-    let file = StatusFile::check(bytes).map_err(|malformed| Unread::Broken(chain(&malformed)))?;
+    let file = StatusFile::check(bytes, &[]).map_err(|malformed| Unread::Broken(chain(&malformed)))?;
     Ok(file.text)
 }
 

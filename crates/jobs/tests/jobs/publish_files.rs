@@ -46,6 +46,20 @@ async fn links_and_pipes_are_named_once_and_not_followed() {
 }
 
 #[tokio::test]
+async fn numbers_that_json_does_not_have_are_published_as_null() {
+    let (s3, directory) = (S3::start().await, tempfile::tempdir().unwrap());
+    let name = format!("{JOB}.json");
+    fs::write(directory.path().join(&name), "{\"job_status\": \"done\", \"x\": [NaN, -Infinity, \"NaN\"]}\n").unwrap();
+    let command = || s3.jobs(&["publish", directory.path().to_str().unwrap(), "s3://jobs/", "--once"]);
+    for published in [1, 0] {
+        let (code, _, log) = run(command()).await;
+        assert!(code == 0 && log.contains(&format!(r#""published":{published},"#)), "{log}");
+        let object = String::from_utf8(files(&s3.objects())[&name].clone()).unwrap();
+        assert_eq!(object, "{\"job_status\": \"done\", \"x\": [null, null, \"NaN\"]}\n");
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_is_swapped_for_a_pipe_stops_neither_the_others_nor_the_end() {
     let (s3, directory) = (S3::start().await, tempfile::tempdir().unwrap());
     let path = directory.path().join(format!("{JOB}.json"));

@@ -5,7 +5,7 @@
 
 use std::{path::Path, time::Duration};
 
-use job_status::{Progress, State, limits::RETRY_AFTER_SECONDS};
+use job_status::{JobOutcome, Progress, limits::RETRY_AFTER_SECONDS};
 use pages::Table;
 
 use super::{
@@ -82,7 +82,7 @@ pub fn poll(length: f64, worker: &Worker, pace: Pace) -> Jobs {
 
 /// What the endpoint says about a running job whose file is `age` seconds old, before it is spread.
 fn retry_after(age: f64, said: Option<Duration>) -> f64 {
-    let progress = Progress { state: State::Running, retry_after: said, heartbeat: None, invalid_hints: 0 };
+    let progress = Progress { outcome: JobOutcome::Unfinished, retry_after: said, heartbeat: None, invalid_hints: 0 };
     progress.retry_after(Duration::from_secs_f64(age), false).map(|seconds| seconds as f64).unwrap()
 }
 

@@ -126,6 +126,22 @@ def test_a_custom_domain_leads_to_the_stage(base_path, endpoint):
     assert stack.outputs["DomainTarget"] == "<Domain.RegionalDomainName>"
 
 
+@pytest.mark.parametrize(
+    "parameters, closed",
+    [
+        ({}, False),
+        (DOMAIN, False),
+        (DOMAIN | {"DisableExecuteApiEndpoint": "true"}, True),
+        # A rule refuses this. Even without the rule, nobody would be locked out.
+        ({"DisableExecuteApiEndpoint": "true"}, False),
+    ],
+)
+def test_the_address_of_api_gateway_can_be_closed_where_there_is_a_domain(parameters, closed):
+    (api,) = Stack(**NEW_BUCKET, **parameters).of_type("AWS::ApiGatewayV2::Api").values()
+    (server,) = api["Body"]["servers"]
+    assert server == {"x-amazon-apigateway-endpoint-configuration": {"disableExecuteApiEndpoint": closed}}
+
+
 @pytest.mark.parametrize("observation", ["Lean", "Full"])
 def test_a_stack_can_leave_its_own_api_out(observation):
     own, without = (Stack(**NEW_BUCKET, Observation=observation, Gateway=gateway) for gateway in ("HttpApi", "None"))

@@ -66,6 +66,7 @@ def test_each_parameter_is_in_exactly_one_group():
         ("CertificateArn", ["", CERTIFICATE], ["api.example.com", "arn:aws:iam::123456789012:server-certificate/x"]),
         ("BasePath", ["", "jobs", "a/b"], ["/jobs", "jobs/", "a//b", "a b"]),
         ("Gateway", ["HttpApi", "None"], ["", "none", "RestApi"]),
+        ("DisableExecuteApiEndpoint", ["true", "false"], ["", "True", "yes"]),
         ("AlarmTopicArn", ["", "arn:aws:sns:eu-west-1:123456789012:on-call"], ["on-call", "ops@example.com"]),
     ],
 )
@@ -79,6 +80,7 @@ def test_the_rules_accept_every_way_to_deploy():
         assert Stack(**parameters).refusals() == []
     domain = {"DomainName": "api.example.com", "CertificateArn": CERTIFICATE}
     assert Stack(**NEW_BUCKET, **domain, BasePath="jobs").refusals() == []
+    assert Stack(**NEW_BUCKET, **domain, DisableExecuteApiEndpoint="true").refusals() == []
     assert Stack(**NEW_BUCKET, Gateway="None").refusals() == []
 
 
@@ -91,6 +93,7 @@ def test_the_rules_accept_every_way_to_deploy():
         ({"ApiKeys": KEYRING, "DomainName": "api.example.com"}, "go together"),
         ({"ApiKeys": KEYRING, "CertificateArn": CERTIFICATE}, "go together"),
         ({"ApiKeys": KEYRING, "BasePath": "jobs"}, "go together"),
+        ({"ApiKeys": KEYRING, "DisableExecuteApiEndpoint": "true"}, "nobody could reach the API"),
         (
             {"ApiKeys": KEYRING, "Gateway": "None", "DomainName": "api.example.com", "CertificateArn": CERTIFICATE},
             "Gateway=None makes none",

@@ -20,6 +20,7 @@ SWITCHES = {
     "DomainName": "api.example.com",
     "CertificateArn": CERTIFICATE,
     "BasePath": "jobs",
+    "DisableExecuteApiEndpoint": "true",
     "AlarmTopicArn": TOPIC,
     "Rollout": "AllAtOnce",
     "Observation": "Full",

@@ -71,11 +71,10 @@ class Stack:
         present = {n: r for n, r in self.template["Resources"].items() if self._holds(r)}
         self._present = set(present)
         self.resources = {name: self._resolve_in(name, resource) for name, resource in present.items()}
-        for name, resource in present.items():
+        for self._here, resource in present.items():
             depends_on = resource.get("DependsOn", [])
-            self.references[name].update(
-                map(self._resource, [depends_on] if isinstance(depends_on, str) else depends_on)
-            )
+            for name in [depends_on] if isinstance(depends_on, str) else depends_on:
+                self._resource(name)
         self.outputs = {
             name: self._resolve_in("Outputs", output["Value"])
             for name, output in self.template["Outputs"].items()

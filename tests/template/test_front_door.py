@@ -1,13 +1,16 @@
-"""The API: two routes, each for GET and POST, their throttle and log, browsers, a domain."""
+"""The API: two routes, each for GET and POST, their throttle and log, browsers, a domain, or no API at all."""
 
 import json
 from itertools import product
 
 import pytest
-from cloudformation import Stack
+from cloudformation import TEMPLATE, Stack
 from deployments import EVERY_WAY, CERTIFICATE, NEW_BUCKET
+from samcli.lib.providers.api_provider import ApiProvider
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 
 ROUTES = ["/paid/get/job/status", "/v1/toolkit/job/status"]
+DOMAIN = {"DomainName": "api.example.com", "CertificateArn": CERTIFICATE}
 
 
 @EVERY_WAY
@@ -25,8 +28,10 @@ def test_the_api_has_exactly_the_two_routes_and_they_lead_to_the_alias(parameter
             "payloadFormatVersion": "2.0",
             "timeoutInMillis": 10500,
             "uri": "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/"
-            "<StatusFunctionAliaslive>/invocations",
+            "<StatusFunction.Arn>:live/invocations",
         }
+    # A new route waits for the version that serves it.
+    assert "StatusFunctionAliaslive" in stack.references["StatusApi"]
     # A route could also be made outside the API's body.
     assert not stack.of_type("AWS::ApiGatewayV2::Route") and not stack.of_type("AWS::Lambda::Url")
     assert len(stack.of_type("AWS::ApiGatewayV2::Api")) == 1 and not stack.of_type("AWS::ApiGateway::RestApi")
@@ -44,6 +49,18 @@ def test_only_these_routes_of_this_api_may_invoke_the_alias(parameters):
         }
         for method, path in product(["GET", "POST"], ROUTES)
     ]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_sam_local_serves_these_routes():
+    # It does not know every way to name a function in an integration, and leaves out a route without a word.
+    stacks, _ = SamLocalStackProvider.get_stacks(str(TEMPLATE))
+    served = {
+        (route.path, method, route.function_name, route.payload_format_version)
+        for route in ApiProvider(stacks).api.routes
+        for method in route.methods
+    }
+    assert served == {(path, method, "StatusFunction", "2.0") for path in ROUTES for method in ("GET", "POST")}
 
 
 def test_the_stage_throttles_and_logs_json():
@@ -93,7 +110,7 @@ def test_there_is_no_domain_by_default():
     "base_path, endpoint", [("", "https://api.example.com"), ("jobs", "https://api.example.com/jobs")]
 )
 def test_a_custom_domain_leads_to_the_stage(base_path, endpoint):
-    stack = Stack(**NEW_BUCKET, DomainName="api.example.com", CertificateArn=CERTIFICATE, BasePath=base_path)
+    stack = Stack(**NEW_BUCKET, **DOMAIN, BasePath=base_path)
     (domain,) = stack.of_type("AWS::ApiGatewayV2::DomainName").values()
     assert domain == {
         "DomainName": "api.example.com",
@@ -107,3 +124,54 @@ def test_a_custom_domain_leads_to_the_stage(base_path, endpoint):
     assert stack.outputs["Endpoint"] == endpoint
     assert f"'{endpoint}/v1/toolkit/job/status'" in stack.outputs["Curl"]
     assert stack.outputs["DomainTarget"] == "<Domain.RegionalDomainName>"
+
+
+@pytest.mark.parametrize(
+    "parameters, closed",
+    [
+        ({}, False),
+        (DOMAIN, False),
+        (DOMAIN | {"DisableExecuteApiEndpoint": "true"}, True),
+        # A rule refuses this. Even without the rule, nobody would be locked out.
+        ({"DisableExecuteApiEndpoint": "true"}, False),
+    ],
+)
+def test_the_address_of_api_gateway_can_be_closed_where_there_is_a_domain(parameters, closed):
+    (api,) = Stack(**NEW_BUCKET, **parameters).of_type("AWS::ApiGatewayV2::Api").values()
+    (server,) = api["Body"]["servers"]
+    assert server == {"x-amazon-apigateway-endpoint-configuration": {"disableExecuteApiEndpoint": closed}}
+
+
+@pytest.mark.parametrize("observation", ["Lean", "Full"])
+def test_a_stack_can_leave_its_own_api_out(observation):
+    own, without = (Stack(**NEW_BUCKET, Observation=observation, Gateway=gateway) for gateway in ("HttpApi", "None"))
+    of_the_api = {
+        "StatusApi",
+        "StatusApiApiGatewayDefaultStage",
+        "StatusFunctionPaidGetPermission",
+        "StatusFunctionPaidRoutePermission",
+        "StatusFunctionToolkitGetPermission",
+        "StatusFunctionToolkitRoutePermission",
+        "AccessLog",
+        "GatewayErrorRatioAlarm",
+    } | ({"RateLimitedFilter"} if observation == "Full" else set())
+    assert own.resources.keys() - without.resources.keys() == of_the_api
+    assert own.outputs.keys() - without.outputs.keys() == {"Endpoint", "Curl", "AccessLog"}
+    # Nothing else changes but what looks at the API.
+    assert {name for name in without.resources if without.resources[name] != own.resources[name]} <= {
+        "PollsAlarm",
+        "Dashboard",
+    }
+
+
+def test_without_its_own_api_no_service_may_invoke_the_function():
+    stack = Stack(**NEW_BUCKET, Gateway="None", Observation="Full")
+    doors = ("AWS::ApiGateway", "AWS::Lambda::Permission", "AWS::Lambda::Url", "AWS::ElasticLoadBalancing")
+    assert [name for name, resource in stack.resources.items() if resource["Type"].startswith(doors)] == []
+    assert "execute-api" not in json.dumps(stack.resources) + json.dumps(stack.outputs)
+
+
+def test_without_its_own_api_a_stack_makes_no_domain():
+    # A rule refuses this. Even without the rule, nothing would refer to what is not there.
+    stack = Stack(**NEW_BUCKET, **DOMAIN, Gateway="None")
+    assert not stack.of_type("AWS::ApiGatewayV2::DomainName") and "DomainTarget" not in stack.outputs

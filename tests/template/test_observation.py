@@ -18,7 +18,10 @@ STACK = STACKS["Full"]
 ALARMS = STACK.of_type("AWS::CloudWatch::Alarm")
 NAMESPACE = "job-status/job-status"
 
-IN_BOTH = pytest.mark.parametrize("stack", STACKS.values(), ids=SETTINGS)
+WITHOUT_API = Stack(**NEW_BUCKET, AlarmTopicArn=TOPIC, Observation="Full", Gateway="None")
+
+IN_EACH = pytest.mark.parametrize("stack", [*STACKS.values(), WITHOUT_API], ids=[*SETTINGS, "Full, without an API"])
+WITH_DASHBOARD = pytest.mark.parametrize("stack", [STACK, WITHOUT_API], ids=["with an API", "without"])
 
 
 def transformations(stack):
@@ -39,13 +42,13 @@ def alarm_metrics(alarm):
     return [m["MetricStat"]["Metric"] for m in alarm["Metrics"] if "MetricStat" in m] if "Metrics" in alarm else [alarm]
 
 
-def dashboard():
-    return json.loads(STACK.properties("Dashboard")["DashboardBody"])
+def dashboard(stack=STACK):
+    return json.loads(stack.properties("Dashboard")["DashboardBody"])
 
 
 def widget_metrics(stack):
     """(namespace, name, names of dimensions) of each metric on the dashboard that is not an expression."""
-    for widget in dashboard()["widgets"] if "Dashboard" in stack.resources else []:
+    for widget in dashboard(stack)["widgets"] if "Dashboard" in stack.resources else []:
         for line in widget["properties"].get("metrics", []):
             namespace, *rest = [part for part in line if isinstance(part, str)] or [None]
             if namespace:
@@ -105,6 +108,14 @@ def test_alarms_look_at_this_stack_only():
             assert found or metric["Namespace"] == NAMESPACE
 
 
+def test_without_an_api_of_the_stack_the_polls_are_those_that_reach_the_function():
+    alarm = WITHOUT_API.properties("PollsAlarm")
+    assert alarm_metrics(alarm) == [alarm]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Invocations")
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": "<StatusFunction>"}]
+    assert {namespace for namespace, _, _ in widget_metrics(WITHOUT_API)} == {NAMESPACE, "AWS/Lambda", "AWS/Logs"}
+
+
 def test_alarms_tell_the_topic_when_there_is_one():
     assert {(*alarm["AlarmActions"], *alarm["OKActions"]) for alarm in ALARMS.values()} == {(TOPIC, TOPIC)}
     silent = Stack(**EXISTING_BUCKET, Observation="Full").of_type("AWS::CloudWatch::Alarm")
@@ -112,7 +123,7 @@ def test_alarms_tell_the_topic_when_there_is_one():
     assert all(alarm["AlarmActions"] == alarm["OKActions"] == [] for alarm in silent.values())
 
 
-@IN_BOTH
+@IN_EACH
 def test_every_metric_of_ours_that_an_alarm_or_the_dashboard_shows_is_made_by_a_filter(stack):
     of_alarms = {
         (metric["MetricName"], dimensions(metric))
@@ -153,8 +164,9 @@ def test_the_dashboard_searches_outcomes_where_the_filter_puts_them():
     assert namespace == NAMESPACE and (name, (dimension,)) in made_metrics(STACK)
 
 
-def test_the_dashboard_answers_its_four_questions_side_by_side():
-    widgets = dashboard()["widgets"]
+@WITH_DASHBOARD
+def test_the_dashboard_answers_its_four_questions_side_by_side(stack):
+    widgets = dashboard(stack)["widgets"]
     headings = [widget["properties"]["markdown"] for widget in widgets if widget["type"] == "text"]
     assert [re.match(r"## ([\w ]+\?)", heading)[1] for heading in headings] == [
         "Is it healthy?",
@@ -163,19 +175,21 @@ def test_the_dashboard_answers_its_four_questions_side_by_side():
         "What does it cost?",
     ]
     taken = [(x, y) for widget in widgets for x in span(widget, "x", "width") for y in span(widget, "y", "height")]
-    assert len(taken) == len(set(taken)) and max(x for x, _ in taken) == 23  # 24 columns, none taken twice
+    # 24 columns, none taken twice, and none empty
+    assert sorted(taken) == sorted((x, y) for x in range(24) for y in range(max(y for _, y in taken) + 1))
     (alarms,) = (widget for widget in widgets if widget["type"] == "alarm")
-    assert sorted(alarms["properties"]["alarms"]) == sorted(f"<{name}.Arn>" for name in ALARMS)
+    assert sorted(alarms["properties"]["alarms"]) == sorted(f"<{name}.Arn>" for name in stack.of_type("AWS::CloudWatch::Alarm"))
 
 
-def test_metric_math_names_metrics_of_its_own_widget():
-    for widget in dashboard()["widgets"]:
+@WITH_DASHBOARD
+def test_metric_math_names_metrics_of_its_own_widget(stack):
+    for widget in dashboard(stack)["widgets"]:
         lines = widget["properties"].get("metrics", [])
         ids = {line[-1].get("id") for line in lines}
         for expression in (line[0]["expression"] for line in lines if isinstance(line[0], dict)):
             if not expression.startswith("SEARCH"):
                 assert set(re.findall(r"\b[a-z]\w*", expression)) <= ids
-    for alarm in ALARMS.values():
+    for alarm in stack.of_type("AWS::CloudWatch::Alarm").values():
         for metric in alarm.get("Metrics", []):
             ids = {m["Id"] for m in alarm["Metrics"]}
             assert set(re.findall(r"\b[a-z]\w*", metric.get("Expression", ""))) <= ids

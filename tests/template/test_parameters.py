@@ -65,6 +65,8 @@ def test_each_parameter_is_in_exactly_one_group():
         ("DomainName", ["", "api.example.com"], ["https://api.example.com", "localhost", "API.example.com"]),
         ("CertificateArn", ["", CERTIFICATE], ["api.example.com", "arn:aws:iam::123456789012:server-certificate/x"]),
         ("BasePath", ["", "jobs", "a/b"], ["/jobs", "jobs/", "a//b", "a b"]),
+        ("Gateway", ["HttpApi", "None"], ["", "none", "RestApi"]),
+        ("DisableExecuteApiEndpoint", ["true", "false"], ["", "True", "yes"]),
         ("AlarmTopicArn", ["", "arn:aws:sns:eu-west-1:123456789012:on-call"], ["on-call", "ops@example.com"]),
     ],
 )
@@ -76,9 +78,10 @@ def test_a_pattern_accepts_what_is_meant_and_nothing_else(name, good, bad):
 def test_the_rules_accept_every_way_to_deploy():
     for parameters in (NEW_BUCKET, EXISTING_BUCKET, EXISTING_DIRECTORY_BUCKET):
         assert Stack(**parameters).refusals() == []
-    assert (
-        Stack(**NEW_BUCKET, DomainName="api.example.com", CertificateArn=CERTIFICATE, BasePath="jobs").refusals() == []
-    )
+    domain = {"DomainName": "api.example.com", "CertificateArn": CERTIFICATE}
+    assert Stack(**NEW_BUCKET, **domain, BasePath="jobs").refusals() == []
+    assert Stack(**NEW_BUCKET, **domain, DisableExecuteApiEndpoint="true").refusals() == []
+    assert Stack(**NEW_BUCKET, Gateway="None").refusals() == []
 
 
 @pytest.mark.parametrize(
@@ -90,6 +93,11 @@ def test_the_rules_accept_every_way_to_deploy():
         ({"ApiKeys": KEYRING, "DomainName": "api.example.com"}, "go together"),
         ({"ApiKeys": KEYRING, "CertificateArn": CERTIFICATE}, "go together"),
         ({"ApiKeys": KEYRING, "BasePath": "jobs"}, "go together"),
+        ({"ApiKeys": KEYRING, "DisableExecuteApiEndpoint": "true"}, "nobody could reach the API"),
+        (
+            {"ApiKeys": KEYRING, "Gateway": "None", "DomainName": "api.example.com", "CertificateArn": CERTIFICATE},
+            "Gateway=None makes none",
+        ),
     ],
 )
 def test_the_rules_refuse_what_no_pattern_can(parameters, refusal):

@@ -128,6 +128,13 @@ def test_a_stack_with_a_new_bucket_is_created(aws):
     }
 
 
+def test_a_stack_without_an_api_of_its_own_is_created(aws):
+    made = aws.deploy(NEW_BUCKET | {"Gateway": "None"})
+    assert made.keys() == {"Bucket", "Function", "FunctionLog"}
+    groups = aws.client("logs").describe_log_groups()["logGroups"]
+    assert [group["logGroupName"] for group in groups] == [made["FunctionLog"]]
+
+
 def test_a_stack_with_an_existing_bucket_is_created_and_makes_no_other(aws):
     aws.client("s3").create_bucket(Bucket="acme-jobs")
     made = aws.deploy(EXISTING_BUCKET)

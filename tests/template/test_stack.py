@@ -115,6 +115,7 @@ def test_a_stack_with_a_new_bucket_is_created(aws):
         "JOBS_BUCKET": made["Bucket"],
         "JOBS_PREFIX": "jobs/",
         "STALLED_AFTER_SECONDS": 0,
+        "UNFINISHED_STATES": "",
         "API_KEYS": '{"keys":[]}',
     }
     assert (function["MemorySize"], function["Timeout"], function["Runtime"]) == (256, 10, "provided.al2023")
@@ -147,6 +148,7 @@ def test_a_stack_with_an_existing_bucket_is_created_and_makes_no_other(aws):
         "JOBS_BUCKET": "acme-jobs",
         "JOBS_PREFIX": "toolkit/jobs/",
         "STALLED_AFTER_SECONDS": 0,
+        "UNFINISHED_STATES": "",
         "API_KEYS": "s3://acme-config/job-status/keyring.json",
     }
 

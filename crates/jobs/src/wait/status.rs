@@ -57,7 +57,7 @@ impl Status {
         let state = state.and_then(text).unwrap_or_default();
         let status = Self {
             file: file.into(),
-            outcome: outcome(&state, result),
+            outcome: outcome(reply, &state, result),
             state: line(&state),
             progress: progress.and_then(text_or_number),
             written: None,
@@ -83,16 +83,17 @@ impl Status {
     }
 }
 
-/// Whether a job went well is a question for its result too: some workers write `done` with the code
-/// of a failure.
-fn outcome(state: &str, result: Option<&RawValue>) -> Outcome {
+/// What the endpoint says has become of the job. One of 0.1.0 does not say it: then the state does, and the
+/// result's code, because some workers write `done` with the code of a failure.
+fn outcome(reply: &Reply, state: &str, result: Option<&RawValue>) -> Outcome {
     let [code, message] = result.and_then(|result| members(result.get(), ["code", "message"]).ok()).unwrap_or_default();
+    let failed = || Outcome::Failed(message.and_then(text_or_number));
     let code = code.map_or("null", RawValue::get);
-    let went_well = code == "null" || code.parse() == Ok(200.0);
-    match state {
-        "queued" | "running" | "submitted" => Outcome::Unfinished,
-        "done" if went_well => Outcome::Done,
-        "done" | "failed" => Outcome::Failed(message.and_then(text_or_number)),
+    match (reply.header("x-job-outcome"), state) {
+        (Some("unfinished"), _) | (None, "queued" | "running" | "submitted") => Outcome::Unfinished,
+        (Some("done"), _) => Outcome::Done,
+        (None, "done") if code == "null" || code.parse() == Ok(200.0) => Outcome::Done,
+        (Some("failed"), _) | (None, "done" | "failed") => failed(),
         _ => Outcome::Other,
     }
 }

@@ -12,6 +12,14 @@ async fn it_is_one_poll_with_the_exit_codes_of_wait() {
         (found("", r#"{"job_status":"failed"}"#), 1),
         (found("retry-after: 1\r\n", r#"{"job_status":"queued"}"#), 3),
         (found("retry-after: 1\r\nx-job-stalled: 9\r\n", r#"{"job_status":"queued"}"#), 3),
+        // The endpoint's word counts.
+        (found("x-job-outcome: unfinished\r\n", r#"{"job_status":"processing"}"#), 3),
+        (found("x-job-outcome: other\r\n", r#"{"job_status":"processing"}"#), 1),
+        (found("x-job-outcome: failed\r\n", r#"{"job_status":"done"}"#), 1),
+        (found("x-job-outcome: done\r\n", r#"{"job_status":"done","response":{"code":500}}"#), 0),
+        // One of 0.1.0 has none.
+        (found("", r#"{"job_status":"done","response":{"code":500}}"#), 1),
+        (found("", r#"{"job_status":"done","response":{"code":500,"\ud800":1}}"#), 1),
         (answer(404, "", &unknown), 4),
         (answer(401, "", "{}"), 5),
         (answer(429, "", "{}"), 6),

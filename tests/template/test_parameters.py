@@ -55,6 +55,7 @@ def test_each_parameter_is_in_exactly_one_group():
             ["", "arn:aws-cn:kms:cn-north-1:123456789012:key/a1-b2"],
             ["alias/jobs", "arn:aws:kms:us-east-1:123456789012:alias/jobs", "*"],
         ),
+        ("UnfinishedStates", ["", "processing", "processing,in progress"], [",", "a,,b", "a,", "x" * 1025]),
         ("ReservedConcurrency", ["", "0", "100"], ["-1", "1.5", "many"]),
         ("Revision", ["1", "2025-11-30", "v1.2_3"], ["", "two words", "12345678901234567"]),
         (

@@ -27,6 +27,7 @@ use tokio::{
 
 use harness::{exchange, get, list, poll, post, start};
 
+mod foreign;
 mod harness;
 
 #[tokio::test]
@@ -301,15 +302,21 @@ async fn a_port_in_use_and_bad_flags_get_a_clear_message() {
     let error = Server::start(options).await.err().unwrap();
     assert_eq!(error.to_string(), format!("{taken} is in use already: choose another with --port"));
     let listen = taken.to_string();
-    let options = Options::try_parse_from(["cargo local", "--port", "0", "--s3-listen", &listen]).unwrap();
-    let error = Server::start(options).await.err().unwrap();
-    assert_eq!(error.to_string(), format!("{taken} is in use already: choose another with --s3-listen"));
+    for (arguments, option) in
+        [(&["--port", "0", "--s3-listen", &listen][..], "--s3-listen"), (&["--listen", &listen], "--listen")]
+    {
+        let options = Options::try_parse_from([&["cargo local"], arguments].concat()).unwrap();
+        let error = Server::start(options).await.err().unwrap();
+        assert_eq!(error.to_string(), format!("{taken} is in use already: choose another with {option}"));
+    }
 
     for (arguments, message) in [
         (&["--jobs", "/no/such/directory"][..], "there is no such directory"),
         (&["--port", "99999"], "99999 is not in 0..=65535"),
         (&["--api-key", ""], "a value is required for '--api-key"),
         (&["--s3-listen", "9001"], "invalid socket address syntax"),
+        (&["--listen", "9000"], "invalid socket address syntax"),
+        (&["--listen", "0.0.0.0:9000", "--port", "9000"], "cannot be used with"),
         (&["--bucket", "b", "--jobs", "."], "cannot be used with"),
         (&["--prefix", "jobs/", "--jobs", "."], "cannot be used with"),
         (&["--prefix", "jobs/"], "--bucket <NAME>"),

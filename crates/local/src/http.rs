@@ -15,10 +15,6 @@ use hyper::{
     header::{self, HeaderValue},
     service::service_fn,
 };
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
-};
 use job_status::{
     Body, Endpoint, Gzip, Invocation, Request, accepts_gzip,
     limits::{MAX_LAMBDA_PAYLOAD, MAX_REQUEST_BODY},
@@ -29,7 +25,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use crate::{
-    cors,
+    connections, cors,
     hosts::{Foreign, Hosts},
     page::Page,
 };
@@ -38,7 +34,7 @@ use crate::{
 const LAMBDA_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves `page`, and `endpoint` at every other path, to those who ask one of `hosts`, until `stop` is
-/// ready and the requests under way are answered.
+/// ready.
 ///
 /// # Errors
 /// Connections can't be accepted any more.
@@ -53,20 +49,7 @@ pub async fn listen(
         let endpoint = Arc::clone(&endpoint);
         async move { Ok::<_, Infallible>(respond(hosts, &endpoint, page, request).await) }
     });
-    let server = Builder::new(TokioExecutor::new());
-    let connections = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => accepted?.0,
-            () = &mut stop => break,
-        };
-        let _ = stream.set_nodelay(true);
-        let connection = server.serve_connection(TokioIo::new(stream), service.clone()).into_owned();
-        tokio::spawn(connections.watch(connection));
-    }
-    connections.shutdown().await;
-    Ok(())
+    connections::serve(listener, service, stop).await
 }
 
 async fn respond(

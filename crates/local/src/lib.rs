@@ -7,10 +7,11 @@
 //! is a short line ([`console`]).
 //!
 //! Both servers are for this machine's programs and its pages on localhost ([`hosts`], [`cors`]), and for
-//! others only if they are told to.
+//! others only if they are told to. Ctrl-C ends both, whatever is under way ([`connections`]).
 
 mod banner;
 pub mod changing;
+pub mod connections;
 pub mod console;
 pub mod cors;
 pub mod directory;

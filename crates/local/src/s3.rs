@@ -4,14 +4,16 @@
 //! with the same `If-Match` one gets 412. s3s-fs looks first and writes later, so writes have the
 //! directory for themselves.
 
-use std::{future::Future, io, net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    future::{Future, pending},
+    io,
+    net::SocketAddr,
+    path::Path,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use hyper::{Method, Request, body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto::Builder,
-};
 use s3s::{
     HttpError, HttpResponse, S3Result,
     access::{S3Access, S3AccessContext},
@@ -25,7 +27,10 @@ use tokio::{net::TcpListener, sync::RwLock};
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::hosts::{Foreign, Hosts};
+use crate::{
+    connections,
+    hosts::{Foreign, Hosts},
+};
 
 /// The access key in `events/README.md`, and of the tests.
 pub const ACCESS_KEY: &str = "local";
@@ -66,21 +71,22 @@ impl Account {
 pub async fn start(root: &Path, address: SocketAddr) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind(address).await?;
     let address = listener.local_addr()?;
-    let serving = listen(listener, root, Hosts::new(Some(address)), &[Account::known(true)])?;
+    let serving = listen(listener, root, Hosts::new(Some(address)), &[Account::known(true)], pending())?;
     tokio::spawn(serving);
     Ok(address)
 }
 
-/// Serves the directory `root` to those `accounts`, if they ask one of `hosts`.
+/// Serves the directory `root` to those `accounts`, if they ask one of `hosts`, until `stop` is ready.
 ///
 /// # Errors
 /// The directory can't be opened.
-pub fn listen(
+pub fn listen<F: Future<Output = ()> + Send + 'static>(
     listener: TcpListener,
     root: &Path,
     hosts: Hosts,
     accounts: &[Account],
-) -> io::Result<impl Future<Output = ()> + Send + use<>> {
+    stop: F,
+) -> io::Result<impl Future<Output = io::Result<()>> + Send + use<F>> {
     let service = protocol(root, accounts)?;
     let directory = Arc::new(RwLock::new(()));
     let service = service_fn(move |request: Request<Incoming>| {
@@ -99,15 +105,7 @@ pub fn listen(
             }
         }
     });
-    Ok(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let _ = stream.set_nodelay(true); // or some answers wait 40 ms for an acknowledgement
-            let service = service.clone();
-            tokio::spawn(async move {
-                Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await
-            });
-        }
-    })
+    Ok(connections::serve(listener, service, stop))
 }
 
 fn protocol(root: &Path, accounts: &[Account]) -> io::Result<S3Service> {

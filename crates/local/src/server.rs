@@ -19,7 +19,7 @@ use job_status::{Endpoint, Settings, chain};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
     Options, changing,
@@ -62,6 +62,9 @@ pub(crate) struct S3 {
     /// Whose secret is no secret.
     pub(crate) known: Option<Account>,
     pub(crate) files: StatusFiles,
+    serving: JoinHandle<io::Result<()>>,
+    /// It stops when this goes.
+    stop: oneshot::Sender<()>,
     /// Its root, removed when the server goes.
     root: TempDir,
 }
@@ -130,13 +133,15 @@ impl Server {
         let hosts = Hosts::new(self.listen);
         let serving = http::listen(self.listener, hosts, self.endpoint, Page::new(&self.api_key), stop);
         let Jobs::Near(s3) = self.jobs else { return serving.await };
-        match &s3.files {
+        let served = match &s3.files {
             StatusFiles::Own(..) => serving.await,
             StatusFiles::Samples(directory) => tokio::select! {
                 served = serving => served,
                 never = changing::work(directory, s3.root.path()) => match never {},
             },
-        }
+        };
+        s3.stop().await;
+        served
     }
 }
 
@@ -159,9 +164,16 @@ impl S3 {
         // events/env.json is for a server that was told where to listen.
         let known = listen.map(|_| Account::known(matches!(files, StatusFiles::Samples(_))));
         let accounts: Vec<_> = [account.clone()].into_iter().chain(known.clone()).collect();
-        let serving = s3::listen(listener, root.path(), Hosts::new(listen), &accounts);
-        tokio::spawn(serving.map_err(|error| system("serving the jobs' directory", error))?);
-        Ok(Self { listen, url, account, known, files, root })
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async { drop(stopped.await) };
+        let serving = s3::listen(listener, root.path(), Hosts::new(listen), &accounts, stopped);
+        let serving = tokio::spawn(serving.map_err(|error| system("serving the jobs' directory", error))?);
+        Ok(Self { listen, url, account, known, files, serving, stop, root })
+    }
+
+    async fn stop(self) {
+        drop(self.stop);
+        let _ = self.serving.await;
     }
 }
 

@@ -29,6 +29,7 @@ use harness::{exchange, get, list, poll, post, start};
 
 mod foreign;
 mod harness;
+mod stop;
 
 #[tokio::test]
 async fn the_samples_are_served_as_a_gateway_would() {

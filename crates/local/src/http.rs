@@ -10,62 +10,85 @@ use std::{
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    Response,
+    Response, StatusCode,
     body::{Bytes, Incoming},
-    header,
+    header::{self, HeaderValue},
     service::service_fn,
-};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
 };
 use job_status::{
     Body, Endpoint, Gzip, Invocation, Request, accepts_gzip,
     limits::{MAX_LAMBDA_PAYLOAD, MAX_REQUEST_BODY},
 };
+use serde_json::json;
 use tokio::net::TcpListener;
+use tracing::warn;
 use uuid::Uuid;
 
-use crate::page::Page;
+use crate::{
+    connections, cors,
+    hosts::{Foreign, Hosts},
+    page::Page,
+};
 
 /// What the template gives the function.
 const LAMBDA_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Serves `page`, and `endpoint` at every other path, until `stop` is ready and the requests under
-/// way are answered.
+/// Serves `page`, and `endpoint` at every other path, to those who ask one of `hosts`, until `stop` is
+/// ready.
 ///
 /// # Errors
 /// Connections can't be accepted any more.
 pub async fn listen(
     listener: TcpListener,
+    hosts: Hosts,
     endpoint: Arc<Endpoint>,
     page: Page,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let server = Builder::new(TokioExecutor::new());
-    let connections = GracefulShutdown::new();
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => accepted?.0,
-            () = &mut stop => break,
-        };
-        let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
         let endpoint = Arc::clone(&endpoint);
-        let service = service_fn(move |request| {
-            let endpoint = Arc::clone(&endpoint);
-            async move {
-                Ok::<_, Infallible>(match page.answer(request.method(), request.uri().path()) {
-                    Some(response) => response,
-                    None => answer(&endpoint, request).await,
-                })
-            }
-        });
-        let connection = server.serve_connection(TokioIo::new(stream), service).into_owned();
-        tokio::spawn(connections.watch(connection));
+        async move { Ok::<_, Infallible>(respond(hosts, &endpoint, page, request).await) }
+    });
+    connections::serve(listener, service, stop).await
+}
+
+async fn respond(
+    hosts: Hosts,
+    endpoint: &Endpoint,
+    page: Page,
+    request: hyper::Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let origin = match hosts.check(&request) {
+        Ok(origin) => origin,
+        Err(foreign) => return forbidden(&foreign),
+    };
+    let beside = || page.answer(request.method(), request.uri().path());
+    let mut response = match origin.as_ref().and_then(|_| cors::preflight(&request)).or_else(beside) {
+        Some(response) => response,
+        None => answer(endpoint, request).await,
+    };
+    if let Some(origin) = origin {
+        cors::allow(response.headers_mut(), origin);
     }
-    connections.shutdown().await;
-    Ok(())
+    response
+}
+
+/// 403, in the shape of the endpoint's own errors.
+fn forbidden(foreign: &Foreign) -> Response<Full<Bytes>> {
+    warn!("{foreign}");
+    let code = StatusCode::FORBIDDEN;
+    let body = format!(r#"{{"error":{},"code":{}}}"#, json!(foreign.to_string()), code.as_u16());
+    let mut response = Response::new(Full::from(body));
+    *response.status_mut() = code;
+    response.headers_mut().extend([
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ]);
+    if let Ok(id) = Uuid::new_v4().to_string().try_into() {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
 }
 
 async fn answer(endpoint: &Endpoint, request: hyper::Request<Incoming>) -> Response<Full<Bytes>> {

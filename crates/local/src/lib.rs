@@ -5,10 +5,17 @@
 //! own; one sample changes ([`changing`]). The tests use the same S3 server and the same samples. A
 //! browser shows a reference page, to read and to try requests on ([`page`]). On a terminal, each request
 //! is a short line ([`console`]).
+//!
+//! Both servers are for this machine's programs and its pages on localhost ([`hosts`], [`cors`]), and for
+//! others only if they are told to. Ctrl-C ends both, whatever is under way ([`connections`]).
 
+mod banner;
 pub mod changing;
+pub mod connections;
 pub mod console;
+pub mod cors;
 pub mod directory;
+pub mod hosts;
 pub mod http;
 pub mod options;
 pub mod page;

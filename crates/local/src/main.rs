@@ -4,18 +4,21 @@ use std::{
     error::Error,
     future::Future,
     io::{self, IsTerminal},
+    pin::pin,
     process::ExitCode,
 };
 
 use clap::Parser;
 use local::{Console, Options, Server};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let options = Options::parse();
     let console = Console::install(options.json || !io::stdout().is_terminal());
-    match run(options, &console).await {
+    match run(options, &console) {
         Ok(()) => {
             println!("\nstopped");
             ExitCode::SUCCESS
@@ -27,9 +30,19 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(options: Options, console: &Console) -> Result<(), Box<dyn Error>> {
-    let stop = told_to_stop()?;
-    let server = Server::start(options).await?;
+fn run(options: Options, console: &Console) -> Result<(), Box<dyn Error>> {
+    let runtime = Runtime::new()?;
+    let ended = runtime.block_on(serve(options, console));
+    runtime.shutdown_background(); // dropped, it would wait for a file that hangs
+    ended
+}
+
+async fn serve(options: Options, console: &Console) -> Result<(), Box<dyn Error>> {
+    let mut stop = pin!(told_to_stop()?);
+    let server = tokio::select! {
+        started = Server::start(options) => started?,
+        () = &mut stop => return Ok(()),
+    };
     println!("{server}");
     console.open();
     Ok(server.run(stop).await?)

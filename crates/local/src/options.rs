@@ -12,8 +12,12 @@ pub const DEMO_KEY: &str = "demo-key";
 #[command(name = "cargo local", bin_name = "cargo local")]
 pub struct Options {
     /// Port of the endpoint on 127.0.0.1; 0 takes a free one
-    #[arg(long, default_value_t = 9000)]
+    #[arg(long, default_value_t = 9000, conflicts_with = "listen")]
     pub port: u16,
+
+    /// Where the endpoint listens instead; 0.0.0.0:9000 lets containers and other machines reach it
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
 
     /// The API key to accept
     #[arg(long, default_value = DEMO_KEY, value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -24,8 +28,8 @@ pub struct Options {
     #[arg(long, value_name = "DIR", value_parser = directory, help = "Directory of your own status files, <job_id>.json, instead of the samples")]
     pub jobs: Option<PathBuf>,
 
-    /// Where the S3 server listens; 0.0.0.0:9001 lets containers (sam local) reach it [default:
-    /// 127.0.0.1:9001, or a free port if that is in use]
+    /// Where the S3 server listens; 0.0.0.0:9001 lets containers (sam local) reach it, with the
+    /// credentials in events/README.md [default: 127.0.0.1:9001, or a free port if that is in use]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub s3_listen: Option<SocketAddr>,
 

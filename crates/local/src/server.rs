@@ -1,11 +1,11 @@
-//! Start-up: S3, settings, endpoint, gateway; and what is printed about them.
+//! Start-up: S3, settings, endpoint, gateway.
 
 use std::{
-    fmt::{self, Write as _},
+    fmt::Write as _,
     fs,
     future::Future,
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::symlink,
     path::PathBuf,
     sync::Arc,
@@ -19,9 +19,17 @@ use job_status::{Endpoint, Settings, chain};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use crate::{Options, changing, directory::Files, http, page::Page, s3, samples};
+use crate::{
+    Options, changing,
+    directory::Files,
+    hosts::Hosts,
+    http,
+    page::Page,
+    s3::{self, Account},
+    samples,
+};
 
 /// Where the S3 server listens unless it is told.
 const S3_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9001);
@@ -32,18 +40,39 @@ pub const BUCKET: &str = "jobs";
 /// The endpoint, ready to serve.
 pub struct Server {
     listener: TcpListener,
+    pub(crate) listen: Option<SocketAddr>,
     endpoint: Arc<Endpoint>,
-    url: String,
-    api_key: String,
-    jobs: Jobs,
-    /// Root of the S3 server, removed when the server goes.
-    root: Option<TempDir>,
+    pub(crate) url: String,
+    pub(crate) api_key: String,
+    pub(crate) jobs: Jobs,
 }
 
-enum Jobs {
-    Samples { s3: String, directory: PathBuf },
-    Directory { s3: String, directory: PathBuf, files: Files },
+/// Where the status files come from.
+pub(crate) enum Jobs {
+    Near(Box<S3>),
     Bucket(String),
+}
+
+/// The S3 server in this process, which serves.
+pub(crate) struct S3 {
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) url: String,
+    /// Who may do everything.
+    pub(crate) account: Account,
+    /// Whose secret is no secret.
+    pub(crate) known: Option<Account>,
+    pub(crate) files: StatusFiles,
+    serving: JoinHandle<io::Result<()>>,
+    /// It stops when this goes.
+    stop: oneshot::Sender<()>,
+    /// Its root, removed when the server goes.
+    root: TempDir,
+}
+
+/// What is in the bucket.
+pub(crate) enum StatusFiles {
+    Samples(PathBuf),
+    Own(PathBuf, Files),
 }
 
 /// Why the server can't be started, in words for the person at the keyboard.
@@ -76,23 +105,18 @@ impl Server {
     /// # Errors
     /// [`StartError`]
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
-        let listener = TcpListener::bind(address).await.map_err(|error| listening(address, "--port", error))?;
-        let url = listener.local_addr().map_err(|error| system("listening", error))?;
+        let address = options.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port)));
+        let option = if options.listen.is_some() { "--listen" } else { "--port" };
+        let listener = TcpListener::bind(address).await.map_err(|error| listening(address, option, error))?;
+        let url = url(listener.local_addr().map_err(|error| system("listening", error))?);
 
-        let (jobs, root) = match options.bucket {
-            Some(bucket) => (Jobs::Bucket(bucket), None),
-            None => serve_s3(options.jobs, options.s3_listen).await.map(|(jobs, root)| (jobs, Some(root)))?,
+        let jobs = match options.bucket {
+            Some(bucket) => Jobs::Bucket(bucket),
+            None => Jobs::Near(Box::new(S3::start(options.jobs, options.s3_listen).await?)),
         };
         let endpoint = endpoint(&jobs, &options.prefix, &options.api_key).await.map_err(StartError::Endpoint)?;
-        Ok(Self {
-            listener,
-            endpoint: Arc::new(endpoint),
-            url: format!("http://{url}"),
-            api_key: options.api_key,
-            jobs,
-            root,
-        })
+        let (listen, endpoint) = (options.listen, Arc::new(endpoint));
+        Ok(Self { listener, listen, endpoint, url, api_key: options.api_key, jobs })
     }
 
     /// The endpoint's base URL.
@@ -106,44 +130,67 @@ impl Server {
     /// # Errors
     /// Connections can't be accepted any more.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let serving = http::listen(self.listener, self.endpoint, Page::new(&self.api_key), stop);
-        let (Jobs::Samples { directory, .. }, Some(root)) = (&self.jobs, &self.root) else { return serving.await };
-        tokio::select! {
-            served = serving => served,
-            never = changing::work(directory, root.path()) => match never {},
-        }
+        let hosts = Hosts::new(self.listen);
+        let serving = http::listen(self.listener, hosts, self.endpoint, Page::new(&self.api_key), stop);
+        let Jobs::Near(s3) = self.jobs else { return serving.await };
+        let served = match &s3.files {
+            StatusFiles::Own(..) => serving.await,
+            StatusFiles::Samples(directory) => tokio::select! {
+                served = serving => served,
+                never = changing::work(directory, s3.root.path()) => match never {},
+            },
+        };
+        s3.stop().await;
+        served
     }
 }
 
-async fn serve_s3(own: Option<PathBuf>, listen: Option<SocketAddr>) -> Result<(Jobs, TempDir), StartError> {
-    let root = tempfile::tempdir().map_err(|error| system("making a temporary directory", error))?;
-    let bucket = root.path().join(BUCKET);
-    let directory = if let Some(directory) = &own {
-        let directory = directory.canonicalize().map_err(|error| system("finding the jobs' directory", error))?;
-        symlink(&directory, &bucket).map_err(|error| system("linking the jobs' directory", error))?;
-        directory
-    } else {
-        fs::create_dir(&bucket)
-            .and_then(|()| samples::write(&bucket, SystemTime::now()))
-            .map_err(|error| system("writing the sample jobs", error))?;
-        bucket
-    };
-    let wanted = listen.unwrap_or(S3_LISTEN);
-    let address = match s3::start(root.path(), wanted).await {
-        Err(error) if listen.is_none() && error.kind() == io::ErrorKind::AddrInUse => {
-            s3::start(root.path(), (Ipv4Addr::LOCALHOST, 0).into()).await
-        }
-        result => result,
-    };
-    let address = address.map_err(|error| listening(wanted, "--s3-listen", error))?;
-    let s3 = format!("http://{address}");
-    let jobs = if own.is_some() {
-        let files = Files::of(&directory);
-        Jobs::Directory { s3, directory, files }
-    } else {
-        Jobs::Samples { s3, directory }
-    };
-    Ok((jobs, root))
+impl S3 {
+    async fn start(own: Option<PathBuf>, listen: Option<SocketAddr>) -> Result<Self, StartError> {
+        let root = tempfile::tempdir().map_err(|error| system("making a temporary directory", error))?;
+        let files = StatusFiles::at(root.path().join(BUCKET), own)?;
+        let wanted = listen.unwrap_or(S3_LISTEN);
+        let listener = match TcpListener::bind(wanted).await {
+            Err(error) if listen.is_none() && error.kind() == io::ErrorKind::AddrInUse => {
+                TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+            }
+            result => result,
+        };
+        let refused = |error| listening(wanted, "--s3-listen", error);
+        let listener = listener.map_err(refused)?;
+        let url = url(listener.local_addr().map_err(refused)?);
+
+        let account = Account::random();
+        // events/env.json is for a server that was told where to listen.
+        let known = listen.map(|_| Account::known(matches!(files, StatusFiles::Samples(_))));
+        let accounts: Vec<_> = [account.clone()].into_iter().chain(known.clone()).collect();
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async { drop(stopped.await) };
+        let serving = s3::listen(listener, root.path(), Hosts::new(listen), &accounts, stopped);
+        let serving = tokio::spawn(serving.map_err(|error| system("serving the jobs' directory", error))?);
+        Ok(Self { listen, url, account, known, files, serving, stop, root })
+    }
+
+    async fn stop(self) {
+        drop(self.stop);
+        let _ = self.serving.await;
+    }
+}
+
+impl StatusFiles {
+    /// The user's own, or else samples, as the bucket at `bucket`.
+    fn at(bucket: PathBuf, own: Option<PathBuf>) -> Result<Self, StartError> {
+        let Some(own) = own else {
+            fs::create_dir(&bucket)
+                .and_then(|()| samples::write(&bucket, SystemTime::now()))
+                .map_err(|error| system("writing the sample jobs", error))?;
+            return Ok(Self::Samples(bucket));
+        };
+        let own = own.canonicalize().map_err(|error| system("finding the jobs' directory", error))?;
+        symlink(&own, &bucket).map_err(|error| system("linking the jobs' directory", error))?;
+        let files = Files::of(&own);
+        Ok(Self::Own(own, files))
+    }
 }
 
 async fn endpoint(
@@ -163,12 +210,15 @@ async fn endpoint(
         (name, Jobs::Bucket(_)) => std::env::var(name).ok(),
         ("JOBS_BUCKET", _) => Some(BUCKET.into()),
         ("AWS_REGION", _) => Some("us-east-1".into()),
-        ("AWS_ENDPOINT_URL_S3", Jobs::Samples { s3, .. } | Jobs::Directory { s3, .. }) => Some(s3.clone()),
+        ("AWS_ENDPOINT_URL_S3", Jobs::Near(s3)) => Some(s3.url.clone()),
         _ => None,
     })?;
     let credentials = match jobs {
         Jobs::Bucket(_) => SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()),
-        _ => SharedCredentialsProvider::new(Credentials::new(s3::ACCESS_KEY, s3::SECRET_KEY, None, None, "local")),
+        Jobs::Near(s3) => {
+            let Account { access_key, secret_key, .. } = s3.account.clone();
+            SharedCredentialsProvider::new(Credentials::new(access_key, secret_key, None, None, "local"))
+        }
     };
     Endpoint::start(settings, credentials, SharedTimeSource::default()).await
 }
@@ -185,63 +235,12 @@ fn system(what: impl Into<String>, error: io::Error) -> StartError {
     StartError::System { what: what.into(), error }
 }
 
-/// What is running, and commands to try it with.
-impl fmt::Display for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { url, api_key, .. } = self;
-        let key = format!("-H {}", quoted(&format!("x-api-key: {api_key}")));
-        let ask = |job_id: &str, key: &str| {
-            format!("curl -i {url}/v1/toolkit/job/status {key} -d '{{\"job_id\":\"{job_id}\"}}'")
-        };
-        writeln!(f, "The job-status endpoint is running at {url}")?;
-        writeln!(f, "  page      {url}/  (reference; try it in a browser)")?;
-        match &self.jobs {
-            Jobs::Samples { s3, directory } => {
-                writeln!(f, "  S3        {s3}, bucket {BUCKET}")?;
-                writeln!(f, "  samples   {}  (edit one and poll again)", directory.display())?;
-            }
-            Jobs::Directory { s3, directory, files } => {
-                writeln!(f, "  S3        {s3}, bucket {BUCKET}")?;
-                writeln!(f, "  jobs      {}", directory.display())?;
-                for name in &files.capital {
-                    writeln!(f, "  warning   {name} is not served: a status file is named in lower case")?;
-                }
-            }
-            Jobs::Bucket(bucket) => writeln!(f, "  bucket    {bucket}")?,
-        }
-        writeln!(f, "  API key   {api_key}\n  stop      Ctrl-C\n")?;
-        if let Jobs::Samples { .. } = &self.jobs {
-            writeln!(f, "# a sample that changes: watch it to its end")?;
-            writeln!(f, "JOBS_API_KEY={} cargo jobs wait --url {url} {}", quoted(api_key), changing::CHANGING)?;
-            for (what, job_id) in [
-                ("done", samples::DONE),
-                ("running: ask again after retry-after seconds", samples::RUNNING),
-                ("queued", samples::QUEUED),
-                ("submitted", samples::SUBMITTED),
-                ("failed: a job that went wrong", samples::FAILED),
-                ("no such job: 404", samples::UNKNOWN),
-            ] {
-                writeln!(f, "# {what}\n{}", ask(job_id, &key))?;
-            }
-            let query = format!("job_id={}", samples::DONE);
-            writeln!(f, "# the same by GET: 304 with if-none-match, if nothing is new")?;
-            writeln!(f, "curl -i '{url}/v1/toolkit/job/status?{query}' {key} -H 'if-none-match: *'")?;
-            writeln!(f, "# a large transcript, compressed on the way\n{} --compressed", ask(samples::LARGE, &key))?;
-        } else {
-            let known = match &self.jobs {
-                Jobs::Directory { files, .. } => files.newest.as_deref(),
-                _ => None,
-            };
-            writeln!(f, "# a job\n{}", ask(known.unwrap_or("<job_id>"), &key))?;
-        }
-        writeln!(f, "# no key: 401\n{}", ask(samples::DONE, "").replace("  ", " "))?;
-        writeln!(f, "# not a UUID: 400\n{}", ask("42", &key))?;
-        writeln!(f, "# neither GET nor POST: 405\ncurl -i -X PUT {url}/v1/toolkit/job/status")?;
-        writeln!(f, "# no such path: 404\ncurl -i -X POST {url}/status")
-    }
-}
-
-/// A shell word that says `text`.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
+/// How this machine itself reaches what listens there.
+fn url(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
 }

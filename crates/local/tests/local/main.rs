@@ -21,59 +21,15 @@ use local::{
 };
 use serde_json::Value;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::oneshot,
-    task::JoinHandle,
     time::{Instant, timeout_at},
 };
 
-struct Running {
-    url: String,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<std::io::Result<()>>,
-    printed: String,
-}
+use harness::{exchange, get, list, poll, post, start};
 
-async fn start(arguments: &[&str]) -> Running {
-    let fixed = ["cargo local", "--port", "0", "--s3-listen", "127.0.0.1:0"];
-    let options = Options::try_parse_from(fixed.iter().chain(arguments)).unwrap();
-    let server = Server::start(options).await.unwrap_or_else(|error| panic!("{error}"));
-    let (stop, stopped) = oneshot::channel();
-    Running {
-        url: server.url().to_owned(),
-        printed: server.to_string(),
-        stop,
-        task: tokio::spawn(server.run(async { stopped.await.unwrap() })),
-    }
-}
-
-/// Sends one HTTP request, given as text, and returns the response as text.
-async fn exchange(url: &str, request: &str) -> String {
-    let address: SocketAddr = url.strip_prefix("http://").unwrap().parse().unwrap();
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut response = Vec::new();
-    stream.read_to_end(&mut response).await.unwrap();
-    String::from_utf8_lossy(&response).into_owned()
-}
-
-async fn get(url: &str, path: &str) -> String {
-    exchange(url, &format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await
-}
-
-async fn post(url: &str, key: &str, body: &str) -> String {
-    let request = format!(
-        "POST /v1/toolkit/job/status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-api-key: {key}\r\n\
-         content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    exchange(url, &request).await
-}
-
-async fn poll(url: &str, job_id: &str) -> String {
-    post(url, "demo-key", &format!(r#"{{"job_id":"{job_id}"}}"#)).await
-}
+mod foreign;
+mod harness;
+mod stop;
 
 #[tokio::test]
 async fn the_samples_are_served_as_a_gateway_would() {
@@ -90,7 +46,7 @@ async fn the_samples_are_served_as_a_gateway_would() {
     assert!(post(&local.url, "wrong", "{}").await.starts_with("HTTP/1.1 401 Unauthorized\r\n"));
     assert!(post(&local.url, "demo-key", &"x".repeat(100_000)).await.starts_with("HTTP/1.1 413 Payload Too Large\r\n"));
     let request = format!(
-        "GET /paid/get/job/status?job_id={DONE} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-api-key: demo-key\r\n"
+        "GET /paid/get/job/status?job_id={DONE} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-api-key: demo-key\r\n"
     );
     let get = exchange(&local.url, &format!("{request}\r\n")).await;
     assert!(
@@ -99,7 +55,8 @@ async fn the_samples_are_served_as_a_gateway_would() {
     );
     let again = exchange(&local.url, &format!("{request}if-none-match: *\r\n\r\n")).await;
     assert!(again.starts_with("HTTP/1.1 304 Not Modified\r\n") && again.ends_with("\r\n\r\n"), "{again}");
-    let put = exchange(&local.url, "PUT /paid/get/job/status HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let put =
+        exchange(&local.url, "PUT /paid/get/job/status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
     assert!(
         put.starts_with("HTTP/1.1 405 Method Not Allowed\r\n") && put.contains("\r\nallow: GET, POST\r\n"),
         "{put}"
@@ -175,10 +132,6 @@ fn the_help_is_plain_text() {
     assert!(help.contains("<job_id>.json") && !help.contains('`'), "{help}");
 }
 
-fn list(directory: &Path) -> Vec<String> {
-    std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-}
-
 #[tokio::test]
 async fn a_sample_that_changes_is_the_first_to_be_offered_and_is_there_from_the_first_request() {
     let local = start(&[]).await;
@@ -196,7 +149,7 @@ async fn a_sample_that_changes_is_the_first_to_be_offered_and_is_there_from_the_
 
 #[test]
 fn the_sample_that_changes_goes_from_queued_through_running_to_done() {
-    let schema = serde_json::from_str(include_str!("../../../schemas/status.schema.json")).unwrap();
+    let schema = serde_json::from_str(include_str!("../../../../schemas/status.schema.json")).unwrap();
     let schema = jsonschema::validator_for(&schema).unwrap();
     let mut states: Vec<String> = Vec::new();
     for second in 0..PERIOD {
@@ -300,7 +253,7 @@ async fn a_reference_page_is_served_beside_the_endpoint_and_loads_nothing_from_e
         ("/", "text/html; charset=utf-8", "<title>Job status: reference</title>"),
         ("/?a=b", "text/html; charset=utf-8", r#" data-api-key="demo-key">"#),
         ("/page.js", "text/javascript; charset=utf-8", r#"url: "/openapi.yaml","#),
-        ("/openapi.yaml", "application/yaml", include_str!("../../../schemas/openapi.yaml")),
+        ("/openapi.yaml", "application/yaml", include_str!("../../../../schemas/openapi.yaml")),
         ("/swagger-ui-bundle.js", "text/javascript; charset=utf-8", "SwaggerUIBundle"),
         ("/swagger-ui.css", "text/css; charset=utf-8", ".swagger-ui"),
         ("/favicon-32x32.png", "image/png", "PNG"),
@@ -318,7 +271,7 @@ async fn a_reference_page_is_served_beside_the_endpoint_and_loads_nothing_from_e
     }
     for request in ["POST /", "HEAD /", "POST /openapi.yaml", "GET /index.html", "GET //"] {
         let response =
-            exchange(&local.url, &format!("{request} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await;
+            exchange(&local.url, &format!("{request} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await;
         assert!(response.starts_with("HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\n"), "{response}");
     }
 }
@@ -350,15 +303,21 @@ async fn a_port_in_use_and_bad_flags_get_a_clear_message() {
     let error = Server::start(options).await.err().unwrap();
     assert_eq!(error.to_string(), format!("{taken} is in use already: choose another with --port"));
     let listen = taken.to_string();
-    let options = Options::try_parse_from(["cargo local", "--port", "0", "--s3-listen", &listen]).unwrap();
-    let error = Server::start(options).await.err().unwrap();
-    assert_eq!(error.to_string(), format!("{taken} is in use already: choose another with --s3-listen"));
+    for (arguments, option) in
+        [(&["--port", "0", "--s3-listen", &listen][..], "--s3-listen"), (&["--listen", &listen], "--listen")]
+    {
+        let options = Options::try_parse_from([&["cargo local"], arguments].concat()).unwrap();
+        let error = Server::start(options).await.err().unwrap();
+        assert_eq!(error.to_string(), format!("{taken} is in use already: choose another with {option}"));
+    }
 
     for (arguments, message) in [
         (&["--jobs", "/no/such/directory"][..], "there is no such directory"),
         (&["--port", "99999"], "99999 is not in 0..=65535"),
         (&["--api-key", ""], "a value is required for '--api-key"),
         (&["--s3-listen", "9001"], "invalid socket address syntax"),
+        (&["--listen", "9000"], "invalid socket address syntax"),
+        (&["--listen", "0.0.0.0:9000", "--port", "9000"], "cannot be used with"),
         (&["--bucket", "b", "--jobs", "."], "cannot be used with"),
         (&["--prefix", "jobs/", "--jobs", "."], "cannot be used with"),
         (&["--prefix", "jobs/"], "--bucket <NAME>"),

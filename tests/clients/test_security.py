@@ -16,7 +16,7 @@ def test_every_test_that_is_named_exists():
             definition = rf"^def {name}\("
         else:
             file = ROOT / f"tests/behaviour/{module}.rs"
-            definition = rf"^#\[(tokio::)?test.*\n(async )?fn {name}\("
+            definition = rf"^#\[(tokio::)?test.*\n(#\[ignore.*\n)?(async )?fn {name}\("
         assert re.search(definition, file.read_text(), re.MULTILINE), f"{module}::{name}"
 
 

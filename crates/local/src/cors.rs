@@ -12,7 +12,7 @@ use hyper::{
 const METHODS: HeaderValue = HeaderValue::from_static("GET,POST");
 const HEADERS: HeaderValue = HeaderValue::from_static("content-type,if-none-match,x-api-key");
 const EXPOSED: HeaderValue =
-    HeaderValue::from_static("etag,last-modified,retry-after,sunset,x-job-stalled,x-request-id");
+    HeaderValue::from_static("etag,last-modified,retry-after,sunset,x-job-outcome,x-job-stalled,x-request-id");
 const MAX_AGE_SECONDS: HeaderValue = HeaderValue::from_static("3600");
 
 /// The answer if a browser asks what a page may send; `None` if this is a request itself.

@@ -36,9 +36,9 @@ class Ended:
 def runner(program):
     """Runs this program."""
 
-    def run(url, *arguments, key=KEY):
+    def run(url, *arguments, key=KEY, **environment):
         started = time.monotonic()
-        environment = {"PATH": os.environ["PATH"], "JOB_STATUS_URL": url, "JOB_STATUS_KEY": key}
+        environment |= {"PATH": os.environ["PATH"], "JOB_STATUS_URL": url, "JOB_STATUS_KEY": key}
         done = subprocess.run([*program, *arguments], env=environment, capture_output=True, timeout=90)
         return Ended(done.returncode, done.stdout.decode(), done.stderr.decode(), time.monotonic() - started)
 
@@ -167,8 +167,8 @@ def test_the_endpoint_itself_is_followed_while_a_worker_writes(client, local, jo
     """No server in between: the worker goes on as soon as the endpoint has logged a poll of its last state."""
 
     def work():
-        for answered, state, result in ("queued", "running", None), ("running", "done", RESULT):
-            local.wait_for_line(f'"job_id":"{job}","outcome":"{answered}"')
+        for polls, state, result in (1, "running", None), (2, "done", RESULT):
+            local.wait_for_line(rf'(?s)("job_id":"{job}","outcome":"unfinished".*){{{polls}}}')
             jobs.write(job, status(job, state, result))
 
     jobs.write(job, status(job, "queued"))
@@ -221,6 +221,82 @@ def test_a_state_that_nobody_knows_is_final(client, local, jobs, job, file):
     with Scripted(forward(local.url, lambda: jobs.write(job, file))) as server:
         ended = client(server.url, job)
     assert (ended.code, len(server.seen)) == (1, 1), ended
+    assert server.sent[0].headers["x-job-outcome"] == "other" and str(file.get("job_status") or "") in ended.errors
+
+
+def told(outcome, state, result):
+    """A status whose header says something else than its file."""
+    headers = JSON | {"x-job-outcome": outcome, "etag": '"1"'}
+    return Reply(200, headers, json.dumps({"code": 200, "response": status("1", state, result)}).encode())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "code"),
+    [("done", "failed", 0), ("failed", "done", 3), ("other", "done", 1), ("a word of tomorrow", "done", 1)],
+)
+def test_the_header_alone_says_how_a_job_stands(client, job, outcome, state, code):
+    same = [Reply(304, {"x-job-outcome": "unfinished"}, b""), Reply(304, {}, b"")]
+    with Scripted(told("unfinished", "done", RESULT), *same, told(outcome, state, RESULT)) as server:
+        ended = client(server.url, job)
+    assert (ended.code, len(server.seen)) == (code, 4), ended
+    assert known(server) == [None, '"1"', '"1"', '"1"']
+    if code == 0:
+        assert_done(ended)
+    assert bool(ended.output) != bool(ended.errors), ended
+
+
+def test_a_status_without_the_header_is_no_result(client, job):
+    reply = told("done", "done", RESULT)
+    del reply.headers["x-job-outcome"]
+    with Scripted(reply) as server:
+        ended = client(server.url, job)
+    assert (ended.code, ended.output, len(server.seen)) == (1, "", 1), ended
+
+
+DEEP = "[" * 10_000 + "]" * 10_000
+# What a JSON parser may refuse: text cut inside an emoji, depth, length.
+HARD = {
+    "surrogate": '{"text":"cut \\ud83d"}',
+    "surrogate-in-a-name": '{"cut \\ud83d":"text"}',
+    "deep": DEEP,
+    "deep-enough-to-be-parsed": "[" * 900 + "]" * 900,
+    "number": '{"number":' + "9" * 10_000 + "}",
+    "long": json.dumps({"segments": ["ä" * 1000] * 1000}, ensure_ascii=False),
+}
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+@pytest.mark.parametrize("result", HARD.values(), ids=HARD)
+def test_a_finished_job_is_finished_whatever_its_result(client, local, jobs, job, result, ascii_only):
+    file = f'{{"job_status":"done","response":{result}}}'
+    environment = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONCOERCECLOCALE": "0"} if ascii_only else {}
+    with Scripted(forward(local.url, lambda: jobs.write(job, file))) as server:
+        ended = client(server.url, job, **environment)
+    assert (ended.code, ended.errors, len(server.seen)) == (0, "", 1), ended.errors
+    assert result[:5] in re.sub(r"\s", "", ended.output), ended.output[:200]
+
+
+@pytest.mark.parametrize(("state", "code"), [("failed", 3), ("paused", 1)])
+def test_a_job_has_failed_whatever_its_result(client, local, jobs, job, state, code):
+    file = f'{{"job_status":"{state}","response":{{"message":"The input is \\ud83d","deep":{DEEP}}}}}'
+    with Scripted(forward(local.url, lambda: jobs.write(job, file))) as server:
+        ended = client(server.url, job, LC_ALL="C", PYTHONIOENCODING="ascii")
+    assert (ended.code, ended.output, len(server.seen)) == (code, "", 1), ended.errors[:200]
+    assert state in ended.errors
+
+
+def test_the_programs_have_at_most_forty_lines():
+    for block in ("bash", "python", "ts", "rust"):
+        assert snippet(block).count("\n") <= 40, block
+
+
+def test_the_shell_program_needs_no_new_curl():
+    """Ubuntu 22.04 has 7.81, Debian 11 has 7.74, RHEL 8 has 7.61."""
+    command = re.search(r"curl -sS.*?<<<", snippet("bash"), re.DOTALL)[0]
+    assert set(re.findall(r"(?<= )-[-a-zA-Z]+", command)) == {
+        *("-sS", "--compressed", "-G", "--data-urlencode", "-H", "--max-time", "-D", "-o", "-w")
+    }
+    assert re.search("-w '(.*?)'", command)[1] == "%{http_code}"
 
 
 def test_a_job_that_is_not_written_down_yet_is_waited_for(client, local, job, step):
@@ -261,7 +337,7 @@ def test_too_many_requests_are_followed_by_the_wait_that_was_asked_for(client, j
 
 def test_failures_without_retry_after_are_followed_by_longer_and_longer_waits(client, job, step):
     gateway = Reply(429, JSON, b'{"message":"Too Many Requests"}')
-    half = Reply(200, JSON, b'{"endpoint":"/v1/toolkit', promised=1000)
+    half = Reply(200, JSON | {"x-job-outcome": "done"}, b'{"endpoint":"/v1/toolkit', promised=1000)
     with Scripted(gateway, DROP, half, step("done", RESULT)) as server:
         ended = client(server.url, job)
     assert (ended.code, json.loads(ended.output)) == (0, RESULT), ended

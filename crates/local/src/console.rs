@@ -24,8 +24,7 @@ pub struct Console {
 struct Line {
     level: String,
     message: String,
-    method: Option<String>,
-    route: Option<String>,
+    job_id: Option<String>,
     outcome: Option<String>,
     status: Option<u16>,
     run_time: Option<f64>,
@@ -72,12 +71,10 @@ impl Write for &Console {
 fn for_a_person(line: &[u8]) -> String {
     let Ok(line) = serde_json::from_slice::<Line>(line) else { return String::from_utf8_lossy(line).into_owned() };
     let mut text = match (line.status, line.outcome, line.run_time) {
-        (Some(status), Some(outcome), Some(seconds)) => format!(
-            "{} {}  {status} {outcome}  {:.1} ms\n",
-            line.method.as_deref().unwrap_or_default(),
-            line.route.as_deref().unwrap_or("(another path)"),
-            seconds * 1000.0
-        ),
+        (Some(status), Some(outcome), Some(seconds)) => {
+            let job = line.job_id.map(|job| format!("  job {job}")).unwrap_or_default();
+            format!("{status} {outcome}{job}  {:.1} ms\n", seconds * 1000.0)
+        }
         _ if ["WARN", "ERROR"].contains(&line.level.as_str()) => format!("{}: {}\n", line.level, line.message),
         _ => return String::new(),
     };
@@ -93,19 +90,16 @@ mod tests {
 
     #[test]
     fn a_request_is_one_short_line() {
-        let line = br#"{"timestamp":"2026-11-25T04:00:00Z","level":"INFO","message":"request","request_id":"r","method":"POST","route":"/v1/toolkit/job/status","key":"local","job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","outcome":"done","status":200,"run_time":0.001234,"cold":true}"#;
-        assert_eq!(for_a_person(line), "POST /v1/toolkit/job/status  200 done  1.2 ms\n");
-        let line = br#"{"level":"INFO","message":"request","method":"GET","outcome":"unknown_path","status":404,"run_time":0.00004}"#;
-        assert_eq!(for_a_person(line), "GET (another path)  404 unknown_path  0.0 ms\n");
+        let line = br#"{"timestamp":"2026-11-25T04:00:00Z","level":"INFO","message":"request","request_id":"r","key":"local","job_id":"e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7","outcome":"done","status":200,"run_time":0.001234,"cold":true}"#;
+        assert_eq!(for_a_person(line), "200 done  job e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7  1.2 ms\n");
+        let line = br#"{"level":"INFO","message":"request","outcome":"unknown_path","status":404,"run_time":0.00004}"#;
+        assert_eq!(for_a_person(line), "404 unknown_path  0.0 ms\n");
     }
 
     #[test]
     fn a_failure_has_its_cause_and_its_hint_below() {
-        let line = br#"{"level":"ERROR","message":"request","method":"POST","route":"/paid/get/job/status","outcome":"failed","status":500,"run_time":0.0021,"error":"access_denied: S3 answered 403","hint":"grant it"}"#;
-        assert_eq!(
-            for_a_person(line),
-            "POST /paid/get/job/status  500 failed  2.1 ms\n    access_denied: S3 answered 403\n    grant it\n"
-        );
+        let line = br#"{"level":"ERROR","message":"request","outcome":"failed","status":500,"run_time":0.0021,"error":"access_denied: S3 answered 403","hint":"grant it"}"#;
+        assert_eq!(for_a_person(line), "500 failed  2.1 ms\n    access_denied: S3 answered 403\n    grant it\n");
         let line = br#"{"level":"WARN","message":"status files cannot be read","event":"probe_failed","error":"e"}"#;
         assert_eq!(for_a_person(line), "WARN: status files cannot be read\n    e\n");
     }

@@ -62,10 +62,19 @@ pub fn advice<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> &'s
             "log in again (aws sso login), or renew the credentials in the environment or profile"
         }
         (_, Some("RequestTimeTooSkewed")) => "set this machine's clock: S3's differs by more than 15 minutes",
+        (Some(400 | 501), code) if code == Some("NotImplemented") || says_checksum(error) => {
+            "this S3 does not take the checksums of uploads: set AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
+        }
         (Some(403), _) => "the credentials lack a permission: see what docs/keys.md and docs/workers.md ask for",
         (Some(_), _) => "try again later; S3's answer is above",
         (None, _) => {
             "check credentials (AWS_PROFILE, aws sso login), AWS_REGION, AWS_ENDPOINT_URL_S3 and the network, in this order"
         }
     }
+}
+
+/// Whether S3's words name checksums, or the header with that of a body.
+fn says_checksum<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    let words = error.message().unwrap_or_default().to_ascii_lowercase();
+    ["checksum", "x-amz-sdk", "x-amz-content-sha256", "trailer"].iter().any(|word| words.contains(word))
 }

@@ -3,8 +3,9 @@
 use std::{fs, net::TcpListener};
 
 use serde_json::Value;
+use testbed::fault_s3::{Act, FaultS3, error_document, no_such_key, object};
 
-use crate::harness::{Publisher, S3, files, offline, run};
+use crate::harness::{Publisher, S3, files, jobs, offline, run};
 
 const JOB: &str = "e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7";
 
@@ -81,4 +82,30 @@ async fn what_cannot_be_published_is_said_at_the_start() {
         let (code, _, stderr) = run(offline(&arguments)).await;
         assert!(code == expected && stderr.contains(word), "{arguments:?}: {stderr}");
     }
+}
+
+#[tokio::test]
+async fn an_s3_that_does_not_take_the_checksums_of_uploads_has_a_way_out() {
+    let (server, directory) = (FaultS3::start().await, tempfile::tempdir().unwrap());
+    server.always_by(|head| {
+        Act::Answer(match head.starts_with("PUT") {
+            true if head.contains("x-amz-checksum-") => {
+                error_document("400 Bad Request", "InvalidArgument", "Unsupported header 'x-amz-checksum-crc32'")
+            }
+            true => object(""),
+            false => no_such_key(),
+        })
+    });
+    fs::write(directory.path().join(format!("{JOB}.json")), "{}").unwrap();
+    let mut publisher = Publisher::start(server.address(), directory.path(), &[]).await;
+    let line = publisher.line("upload_failed").await;
+    assert_eq!(
+        line["hint"],
+        "this S3 does not take the checksums of uploads: set AWS_REQUEST_CHECKSUM_CALCULATION=when_required"
+    );
+    publisher.kill().await;
+    let mut command = jobs(server.address(), &["publish", directory.path().to_str().unwrap(), "s3://jobs/", "--once"]);
+    command.env("AWS_REQUEST_CHECKSUM_CALCULATION", "when_required");
+    let (code, _, log) = run(command).await;
+    assert_eq!(code, 0, "{log}");
 }

@@ -98,7 +98,9 @@ def expected(event, status, body):
     state = json.loads(file)["job_status"]
     headers["etag"] = f'W/"{hashlib.md5(file.encode()).hexdigest()}"'
     # The file was written moments ago, so the next poll may come soonest.
-    headers |= {"retry-after": "1"} if state in ("queued", "running", "submitted") else {}
+    unfinished = state in ("queued", "running", "submitted")
+    headers |= {"retry-after": "1"} if unfinished else {}
+    headers["x-job-outcome"] = "unfinished" if unfinished else state  # each sample that failed says so
     if status == 304:
         return headers, ""
     if state != body.split("`")[3]:

@@ -51,6 +51,13 @@ impl Binary {
         kill(Pid::from_raw(self.child.id().unwrap().try_into().unwrap()), Signal::SIGINT).unwrap();
     }
 
+    /// Sends Ctrl-C, and sees it end.
+    async fn ends_at_ctrl_c(self, case: &str) {
+        let began = Instant::now();
+        self.interrupt();
+        self.ends(began, case).await;
+    }
+
     /// Sees it end in time, as it should, and leave nothing behind.
     async fn ends(mut self, began: Instant, case: &str) {
         let ended = timeout(AT_MOST, self.child.wait()).await;
@@ -92,9 +99,7 @@ async fn ctrl_c_ends_it_while_a_request_is_unfinished() {
         } else {
             sleep(Duration::from_millis(100)).await; // until it has been read
         }
-        let began = Instant::now();
-        local.interrupt();
-        local.ends(began, case).await;
+        local.ends_at_ctrl_c(case).await;
     }
 }
 
@@ -107,9 +112,7 @@ async fn ctrl_c_ends_it_while_a_request_to_s3_is_unfinished() {
         let request = format!("{line} HTTP/1.1\r\n{headers}\r\ncontent-length: 2\r\n\r\n{{");
         let _stream = send(s3_in(&local.printed), request.get(..sent).unwrap_or(&request)).await;
         sleep(Duration::from_millis(100)).await; // until it has been read
-        let began = Instant::now();
-        local.interrupt();
-        local.ends(began, case).await;
+        local.ends_at_ctrl_c(case).await;
     }
 }
 
@@ -122,9 +125,7 @@ async fn ctrl_c_ends_it_while_a_file_hangs() {
     let local = Binary::start(&["--jobs", jobs.path().to_str().unwrap()]).await;
     let _stream = send(local.url(), &poll("keep-alive", &format!(r#"{{"job_id":"{DONE}"}}"#))).await;
     sleep(Duration::from_millis(300)).await; // until it is being read
-    let began = Instant::now();
-    local.interrupt();
-    local.ends(began, "a file that hangs").await;
+    local.ends_at_ctrl_c("a file that hangs").await;
     assert!(Path::new(&pipe).exists());
 }
 

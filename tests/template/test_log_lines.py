@@ -103,7 +103,7 @@ PLAIN = {
     "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
     "key": "acme-2026",
     "job_id": "e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7",
-    "outcome": "running",
+    "outcome": "unfinished",
     "status": 200,
     "run_time": 0.017421,
     "s3_time": 0.015213,

@@ -14,7 +14,7 @@ pub type Tiers = &'static [(f64, f64)];
 /// meanwhile (`docs/design/performance.md`).
 pub const WARM_CPU_MS: f64 = 0.37;
 /// What a poll adds to the function's log, bytes: its line, and 26 that CloudWatch adds.
-pub const REQUEST_LOG_BYTES: f64 = 281.0 + 26.0;
+pub const REQUEST_LOG_BYTES: f64 = 284.0 + 26.0;
 /// What a refused caller adds to it.
 pub const REFUSED_LOG_BYTES: f64 = 188.0 + 26.0;
 /// What each adds to API Gateway's access log.

@@ -38,14 +38,13 @@ use tokio::{
 };
 
 use self::{
-    bucket::Target,
     log::Log,
     publisher::Publisher,
     watch::{Unavailable, Watch},
 };
 use crate::{
     failure::Failure,
-    s3::{self, Location},
+    s3::{self, Store},
 };
 
 /// After a signal the process ends within this time, whatever hangs: systemd and Docker kill 10 seconds
@@ -68,8 +67,8 @@ pub struct Publish {
     dir: PathBuf,
 
     /// Where to: s3://bucket/prefix/
-    #[arg(value_parser = target)]
-    target: Target,
+    #[arg(value_name = "TARGET")]
+    store: Store,
 
     /// Several changes of a file within this span are one upload; the first one of a new file is sent
     /// at once
@@ -89,14 +88,6 @@ pub struct Publish {
     /// Send what is not in the bucket yet, then end
     #[arg(long)]
     once: bool,
-}
-
-fn target(text: &str) -> Result<Target, String> {
-    let Location { bucket, key: prefix } = text.parse()?;
-    if !prefix.is_empty() && !prefix.ends_with('/') {
-        return Err("its prefix does not end in /: give s3://bucket/prefix/".into());
-    }
-    Ok(Target { bucket, prefix })
 }
 
 /// Why a publisher ended without having sent everything.

@@ -15,6 +15,7 @@ use aws_sdk_s3::{
 use aws_smithy_types::retry::ReconnectMode;
 use aws_types::service_config::ServiceConfigKey;
 use http::Http;
+use job_status::JobId;
 pub use refusal::{Scope, advice, reason, scope, status};
 
 use crate::failure::Failure;
@@ -45,6 +46,39 @@ impl FromStr for Location {
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s3://{}/{}", self.bucket, self.key)
+    }
+}
+
+/// Where status files are: `s3://bucket/prefix/`.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub bucket: String,
+    /// What comes before `<job_id>.json` in every key; empty, or it ends in `/`.
+    pub prefix: String,
+}
+
+impl Store {
+    /// The key of a job's status file.
+    pub fn key(&self, id: JobId) -> String {
+        format!("{}{id}.json", self.prefix)
+    }
+}
+
+impl FromStr for Store {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let Location { bucket, key: prefix } = text.parse()?;
+        if !prefix.is_empty() && !prefix.ends_with('/') {
+            return Err("its prefix does not end in /: give s3://bucket/prefix/".into());
+        }
+        Ok(Self { bucket, prefix })
+    }
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s3://{}/{}", self.bucket, self.prefix)
     }
 }
 

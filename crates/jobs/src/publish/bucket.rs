@@ -7,7 +7,6 @@
 
 use std::{
     error::Error,
-    fmt,
     time::{Duration, SystemTime},
 };
 
@@ -24,7 +23,7 @@ use md5::{Digest, Md5};
 use tokio::sync::OnceCell;
 
 use super::file::Content;
-use crate::s3::{self, Scope};
+use crate::s3::{self, Scope, Store};
 
 /// What S3 may take to answer. It is a second longer for each `ATTEMPT_SIZE` that is sent.
 const ATTEMPT: Duration = Duration::from_secs(10);
@@ -34,24 +33,9 @@ const SHA256: &str = "sha256";
 /// Name of the metadata that has the file's modification time in seconds since 1970, as rclone has it.
 const MTIME: &str = "mtime";
 
-/// Where status files go.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// The bucket's name.
-    pub bucket: String,
-    /// What comes before `<job_id>.json` in every key; empty, or it ends in `/`.
-    pub prefix: String,
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "s3://{}/{}", self.bucket, self.prefix)
-    }
-}
-
 /// The bucket, by a client that is made when it is needed.
 pub struct Bucket {
-    pub target: Target,
+    pub store: Store,
     client: OnceCell<Client>,
 }
 
@@ -78,19 +62,19 @@ pub struct Failed {
 }
 
 impl Bucket {
-    pub fn new(client: Client, target: Target) -> Self {
-        Self { target, client: OnceCell::new_with(Some(client)) }
+    pub fn new(client: Client, store: Store) -> Self {
+        Self { store, client: OnceCell::new_with(Some(client)) }
     }
 
     /// The same with credentials that are asked for anew: the SDK reads a profile once.
     pub fn renewed(&self) -> Self {
-        Self { target: self.target.clone(), client: OnceCell::new() }
+        Self { store: self.store.clone(), client: OnceCell::new() }
     }
 
     /// Compares what the bucket has of a job with a file.
     pub async fn has(&self, id: JobId, content: &Content) -> Result<Has, Failed> {
         let client = self.client().await?;
-        let (bucket, key) = (&self.target.bucket, self.key(id));
+        let (bucket, key) = (&self.store.bucket, self.store.key(id));
         let head = client.head_object().bucket(bucket).key(&key).customize().config_override(within(0));
         match head.send().await {
             Ok(head) if is_same(&head, content) => Ok(Has::This),
@@ -114,15 +98,11 @@ impl Bucket {
     pub async fn put(&self, id: JobId, content: Content) -> Result<(), Failed> {
         let Content { bytes, sha256, modified, .. } = content;
         let within = within(bytes.len());
-        let put = self.client().await?.put_object().bucket(&self.target.bucket).key(self.key(id));
+        let put = self.client().await?.put_object().bucket(&self.store.bucket).key(self.store.key(id));
         let put = put.content_type("application/json").body(ByteStream::from(bytes));
         let put = put.metadata(SHA256, hex::encode(sha256)).metadata(MTIME, mtime(modified));
         put.customize().config_override(within).send().await.map_err(|error| failed(&error))?;
         Ok(())
-    }
-
-    fn key(&self, id: JobId) -> String {
-        format!("{}{id}.json", self.target.prefix)
     }
 
     async fn client(&self) -> Result<&Client, Failed> {

@@ -68,7 +68,7 @@ impl Publisher {
     pub fn new(watch: Watch, client: Client, log: Log, options: Publish) -> Self {
         Self {
             watch,
-            uploader: Arc::new(Uploader::new(client, options.target.clone(), options.all)),
+            uploader: Arc::new(Uploader::new(client, options.store.clone(), options.all)),
             queue: Queue::new(*options.settle),
             options,
             uploads: JoinSet::new(),
@@ -153,7 +153,7 @@ impl Publisher {
                 self.queue.found(files, |file| file.modified >= oldest);
                 if !self.started {
                     self.started = true;
-                    let (directory, target) = (self.watch.directory().display(), self.uploader.target());
+                    let (directory, target) = (self.watch.directory().display(), self.uploader.store());
                     info!(event = "started", %directory, %target, "publishing");
                 }
                 unwatched

@@ -11,11 +11,12 @@ use tokio::{
 };
 
 use super::{
-    bucket::{Bucket, Failed, Has, Target},
+    bucket::{Bucket, Failed, Has},
     file::{Content, Opened, Unread},
     job::{Known, Work},
     toolkit::Toolkit,
 };
+use crate::s3::Store;
 
 /// Content of large files in memory at a time, in KiB: two of the largest.
 const LARGE: u32 = 64 * 1024;
@@ -68,9 +69,9 @@ impl From<Failed> for Outcome {
 }
 
 impl Uploader {
-    pub fn new(client: Client, target: Target, all: bool) -> Self {
+    pub fn new(client: Client, store: Store, all: bool) -> Self {
         let [large, small] = [LARGE, SMALL].map(|memory| Arc::new(Semaphore::new(memory as usize)));
-        Self { bucket: Bucket::new(client, target), all, large, small }
+        Self { bucket: Bucket::new(client, store), all, large, small }
     }
 
     /// The same with credentials that are asked for anew.
@@ -80,8 +81,8 @@ impl Uploader {
     }
 
     /// Where files go.
-    pub fn target(&self) -> &Target {
-        &self.bucket.target
+    pub fn store(&self) -> &Store {
+        &self.bucket.store
     }
 
     /// Reads the file of a job and sends it.
@@ -111,11 +112,17 @@ impl Uploader {
             return Ok(Outcome::Unchanged(known));
         }
         let is_recent = content.modified.elapsed().is_ok_and(|age| age < RECENT);
-        let storing = Box::pin(self.store(work.id, work.compare || !is_recent, content, known));
-        patiently(&mut work.permit, storing).await
+        let putting = Box::pin(self.compare_and_put(work.id, work.compare || !is_recent, content, known));
+        patiently(&mut work.permit, putting).await
     }
 
-    async fn store(&self, id: JobId, compare: bool, content: Content, known: Known) -> Result<Outcome, Outcome> {
+    async fn compare_and_put(
+        &self,
+        id: JobId,
+        compare: bool,
+        content: Content,
+        known: Known,
+    ) -> Result<Outcome, Outcome> {
         if compare {
             match self.bucket.has(id, &content).await? {
                 Has::This => return Ok(Outcome::Present(known)),

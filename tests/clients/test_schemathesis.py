@@ -44,7 +44,7 @@ def test_the_endpoint_and_its_description_agree(samples, tmp_path):
     statuses = {status for _, status in answers} - {413}
     assert statuses == {200, 304, 400, 401, 404, 405}, "each documented outcome that requests alone bring about"
     assert all(answers[method, status] > 5 for method in ("GET", "POST") for status in (200, 400, 404)), answers
-    assert answers.total() > 3000 and answers["GET", 304] > 5, answers
+    assert answers.total() > 2000 and answers["GET", 304] > 5, answers
     assert {phase for phase, _ in cases} == {"examples", "coverage", "fuzzing", "stateful"}
     for phase in ("coverage", "fuzzing", "stateful"):
         assert cases[phase, "positive"] and cases[phase, "negative"], cases
@@ -101,5 +101,5 @@ def test_a_description_that_differs_is_found_out(samples, tmp_path, change):
     change(spec)
     document = tmp_path / "openapi.yaml"
     document.write_text(yaml.safe_dump(spec, sort_keys=False))
-    code, output, _ = schemathesis(tmp_path, document, samples, "--phases", "examples,coverage")
+    code, output, _ = schemathesis(tmp_path, document, samples, "--phases", "examples,coverage", "--max-failures", "1")
     assert code == 1, output

@@ -27,8 +27,8 @@ SWITCHES = {
 }
 
 
-# Any combination of nine switches or fewer has at most four that are on, or at most four that are off.
-FEW = range(5)
+# Any combination of seven switches or fewer has at most three that are on, or at most three that are off.
+FEW = range(4)
 COUNTS = [*FEW, *(len(SWITCHES) - count for count in reversed(FEW))]
 
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use clap::Args;
 use finding::{Finding, Verdict};
-use job_status::chain;
+use job_status::{JobId, chain};
 use questions::Case;
 use reqwest::Method;
 
@@ -46,7 +46,7 @@ pub struct Check {
 
     /// A job that there is, to ask for as well
     #[arg(long, value_name = "JOB_ID", value_parser = job_id)]
-    job: Option<String>,
+    job: Option<JobId>,
 
     /// Print an array of objects: when, expected, answered, verdict, faults, see
     #[arg(long)]
@@ -65,7 +65,7 @@ pub async fn run(check: Check) -> Result<(), Failure> {
     for case in questions::refusals(endpoint.route) {
         findings.push(Finding::of(&case, &ask(&endpoint, &case.question).await));
     }
-    for case in check.job.iter().flat_map(|job| questions::job(job)) {
+    for case in check.job.into_iter().flat_map(|job| questions::job(&job.to_string())) {
         ask_for_job(&endpoint, &case, &mut findings).await;
     }
     printed(finding::print(&findings, check.json))?;

@@ -8,7 +8,7 @@ use std::{error::Error, fmt, str::FromStr, time::Duration};
 
 use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_s3::{
-    Client,
+    Client, Config,
     config::{Builder, StalledStreamProtectionConfig, http::HttpResponse},
     error::{ProvideErrorMetadata, SdkError},
 };
@@ -22,6 +22,9 @@ use crate::failure::Failure;
 
 /// One attempt at a request. The largest status file, 32 MiB, gets through at 5 Mbit/s.
 const ATTEMPT: Duration = Duration::from_mins(1);
+/// The same where the size is known. It is a second longer for each `SHORT_ATTEMPT_SIZE` that is sent.
+const SHORT_ATTEMPT: Duration = Duration::from_secs(10);
+const SHORT_ATTEMPT_SIZE: usize = 256 << 10; // 2 Mbit/s
 
 /// A place in S3: `s3://bucket/key`. The key may be empty.
 #[derive(Clone)]
@@ -97,6 +100,18 @@ pub async fn client(retries: RetryConfig) -> Result<Client, Failure> {
     let of_s3 = found.service_config().zip(key.ok()).and_then(|(config, key)| config.load_config(key));
     let is_own = of_s3.is_some() || found.endpoint_url().is_some();
     Ok(Client::from_conf(Builder::from(&found).force_path_style(is_own).build()))
+}
+
+/// How long a request with so many bytes may take.
+pub fn within(bytes: usize) -> Builder {
+    let attempt = SHORT_ATTEMPT + Duration::from_secs((bytes / SHORT_ATTEMPT_SIZE) as u64);
+    Config::builder().timeout_config(TimeoutConfig::builder().operation_attempt_timeout(attempt).build())
+}
+
+/// The pause after so many failures in a row: half of it is random.
+pub fn backoff(first: Duration, failures: u32, longest: Duration) -> Duration {
+    let pause = first.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(longest);
+    pause.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 /// What a failed request means to a person. `doing` names what was tried.

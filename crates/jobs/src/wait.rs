@@ -67,7 +67,7 @@ pub struct Once {
 struct Job {
     /// The job's id, a UUID
     #[arg(value_name = "JOB_ID", value_parser = job_id)]
-    id: String,
+    id: JobId,
 
     #[command(flatten)]
     access: Access,
@@ -143,7 +143,7 @@ fn conclude(status: &Status, fail_stalled: bool, json: bool) -> Result<(), Failu
     }
 }
 
-/// Reads a job's id; in lower case, as its status file is named.
-pub fn job_id(text: &str) -> Result<String, &'static str> {
-    JobId::parse(text).map(|id| id.to_string()).ok_or("give it in the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")
+/// Reads a job's id.
+pub fn job_id(text: &str) -> Result<JobId, &'static str> {
+    JobId::parse(text).ok_or("give it in the form xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx")
 }

@@ -5,15 +5,12 @@
 //! another disk does not undo a newer status. An object that something else has put there is compared
 //! by its `ETag`, which in most buckets is the MD5 of the content, and by the time of its upload.
 
-use std::{
-    error::Error,
-    time::{Duration, SystemTime},
-};
+use std::{error::Error, time::SystemTime};
 
 use aws_config::retry::RetryConfig;
 use aws_sdk_s3::{
-    Client, Config,
-    config::{self, http::HttpResponse, timeout::TimeoutConfig},
+    Client,
+    config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
     operation::head_object::HeadObjectOutput,
     primitives::ByteStream,
@@ -23,11 +20,8 @@ use md5::{Digest, Md5};
 use tokio::sync::OnceCell;
 
 use super::file::Content;
-use crate::s3::{self, Scope, Store};
+use crate::s3::{self, Scope, Store, within};
 
-/// What S3 may take to answer. It is a second longer for each `ATTEMPT_SIZE` that is sent.
-const ATTEMPT: Duration = Duration::from_secs(10);
-const ATTEMPT_SIZE: usize = 256 << 10; // 2 Mbit/s
 /// Name of the metadata that has a content's SHA-256.
 const SHA256: &str = "sha256";
 /// Name of the metadata that has the file's modification time in seconds since 1970, as rclone has it.
@@ -114,12 +108,6 @@ impl Bucket {
             is_uncertain: false,
         })
     }
-}
-
-/// How long a request with so many bytes may take.
-fn within(bytes: usize) -> config::Builder {
-    let attempt = ATTEMPT + Duration::from_secs((bytes / ATTEMPT_SIZE) as u64);
-    Config::builder().timeout_config(TimeoutConfig::builder().operation_attempt_timeout(attempt).build())
 }
 
 fn is_same(head: &HeadObjectOutput, content: &Content) -> bool {

@@ -14,6 +14,7 @@ use super::{
     lanes::Lane,
     watch::Change,
 };
+use crate::s3::backoff;
 
 /// The shortest time from one read of a file to the next, for an empty file.
 const READ_PAUSE: Duration = Duration::from_millis(200);
@@ -226,10 +227,4 @@ impl Job {
     fn want(&mut self, at: Instant) {
         self.wanted = Some(self.wanted.map_or(at, |wanted| wanted.min(at)));
     }
-}
-
-/// The pause after so many failures in a row: half of it is random.
-pub fn backoff(first: Duration, failures: u32, longest: Duration) -> Duration {
-    let pause = first.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(longest);
-    pause.mul_f64(0.5 + fastrand::f64() / 2.0)
 }

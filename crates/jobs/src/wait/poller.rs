@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use job_status::chain;
+use job_status::{JobId, chain};
 use reqwest::{Method, header::HeaderValue};
 use serde_json::json;
 
@@ -19,7 +19,7 @@ use crate::{
 /// Asks for one job.
 pub struct Poller {
     endpoint: Endpoint,
-    job_id: String,
+    job_id: JobId,
     method: Method,
     /// The newest status and its `etag`.
     known: Option<(HeaderValue, Status)>,
@@ -56,7 +56,7 @@ pub enum Kind {
 
 impl Poller {
     /// For a job at an endpoint.
-    pub fn new(endpoint: Endpoint, job_id: String) -> Self {
+    pub fn new(endpoint: Endpoint, job_id: JobId) -> Self {
         Self { endpoint, job_id, method: Method::GET, known: None }
     }
 
@@ -108,9 +108,9 @@ impl Poller {
     async fn ask(&self, method: &Method, limit: Duration) -> reqwest::Result<Reply> {
         let route = self.endpoint.route;
         let question = if method == Method::GET {
-            Question::get(route).with("job_id", &self.job_id)
+            Question::get(route).with("job_id", &self.job_id.to_string())
         } else {
-            Question::post(route, json!({ "job_id": self.job_id }).to_string())
+            Question::post(route, json!({ "job_id": self.job_id.to_string() }).to_string())
         };
         let if_none_match = self.known.as_ref().map(|(etag, _)| etag.clone());
         self.endpoint.ask(Question { if_none_match, timeout: limit, ..question }).await

@@ -9,14 +9,16 @@ use std::{
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{check::Check, failure::Failure, keys::Keys, output::printed, publish::Publish, wait};
+use crate::{check::Check, failure::Failure, keys::Keys, output::printed, publish::Publish, run::Run, wait};
+
+/// What `--help` ends with. It fits a screen.
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 no (each verb says what that means), 2 usage, 6 S3, a file or the endpoint could \
+not be reached. Results go to stdout, all else to stderr.";
 
 /// The companion of the job-status endpoint
-///
-/// Exit codes of every verb: 0 done, 1 no (each verb says what that means), 2 usage, 6 S3, a file or
-/// the endpoint could not be reached. Results go to stdout, everything else to stderr.
 #[derive(Parser)]
-#[command(name = "jobs", version)]
+#[command(name = "jobs", version, after_help = EXIT_CODES)]
 pub struct Jobs {
     #[command(subcommand)]
     pub verb: Verb,
@@ -25,15 +27,18 @@ pub struct Jobs {
 #[derive(Subcommand)]
 pub enum Verb {
     Keys(Keys),
+    Run(Run),
     Publish(Publish),
     Wait(wait::Wait),
     Status(wait::Once),
     Check(Check),
-    /// Prints the completions for a shell, to be put where the shell looks for them
+    /// Prints the completions for a shell
+    ///
+    /// Put them where the shell looks for them.
     Completions {
         shell: Shell,
     },
-    /// Prints the man page of `jobs`, or writes one page for each verb into a directory
+    /// Prints the man page, or writes those of all verbs
     Man {
         /// Directory for the pages of all verbs
         #[arg(long, value_name = "DIR")]

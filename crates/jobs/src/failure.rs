@@ -58,6 +58,11 @@ impl Failure {
         Self::new(7, what)
     }
 
+    /// 127: the command that it was to run can't be started, as a shell says it.
+    pub fn not_started(error: &io::Error) -> Self {
+        Self::new(127, format!("the command can't be started: {error}"))
+    }
+
     /// 6: this command has a bug. What it is stands above.
     pub fn bug() -> Self {
         Self::new(6, "this is a bug").advise("please report it, with the lines above")

@@ -15,7 +15,9 @@ mod json;
 mod keys;
 mod output;
 mod publish;
+mod run;
 mod s3;
+mod status_document;
 mod wait;
 
 use std::{panic::catch_unwind, process::ExitCode};
@@ -34,6 +36,7 @@ async fn run() -> ExitCode {
     let outcome = match Jobs::parse().verb {
         Verb::Keys(keys) => keys::run(keys).await,
         Verb::Publish(publish) => publish::run(publish).await,
+        Verb::Run(run) => return run::run(run).await.unwrap_or_else(Failure::report),
         Verb::Check(check) => check::run(check).await,
         Verb::Wait(wait) => wait::run(wait).await,
         Verb::Status(once) => wait::once(once).await,

@@ -53,7 +53,7 @@ const END: time::Duration = time::Duration::from_millis(9800);
 /// What the last words may take.
 const LAST_WORDS: time::Duration = time::Duration::from_secs(1);
 
-/// Watches a directory of status files and uploads each when it changes
+/// Watches a directory, and uploads each status file when it changes
 ///
 /// Whole `<job_id>.json` files become `<prefix><job_id>.json` in the bucket. Links are not followed. A
 /// file that is older than what the bucket has is left alone. It goes on until SIGTERM, SIGHUP or

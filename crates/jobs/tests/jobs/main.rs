@@ -17,4 +17,8 @@ mod publish_newer;
 mod publish_permissions;
 mod publish_process;
 mod publish_refused;
+mod run;
+mod run_outage;
+mod run_signals;
+mod status_file;
 mod toolkit;

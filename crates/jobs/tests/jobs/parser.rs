@@ -14,6 +14,16 @@ async fn a_word_that_is_no_verb_is_a_usage_error() {
 }
 
 #[tokio::test]
+async fn the_help_fits_a_screen() {
+    for flag in ["-h", "--help"] {
+        let mut command = offline(&[flag]);
+        command.env("COLUMNS", "80");
+        let (_, help, _) = run(command).await;
+        assert!(help.lines().count() < 24 && help.lines().all(|line| line.chars().count() <= 80), "{help}");
+    }
+}
+
+#[tokio::test]
 async fn completions_and_the_man_pages_are_made_of_the_parser() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let (code, script, _) = run(offline(&["completions", shell])).await;

@@ -9,7 +9,7 @@ use std::{
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{check::Check, failure::Failure, keys::Keys, output::printed, publish::Publish, run::Run, wait};
+use crate::{check::Check, failure::Failure, keys::Keys, output::printed, publish::Publish, run::Run, set::Set, wait};
 
 /// What `--help` ends with. It fits a screen.
 const EXIT_CODES: &str = "\
@@ -28,6 +28,7 @@ pub struct Jobs {
 pub enum Verb {
     Keys(Keys),
     Run(Run),
+    Set(Set),
     Publish(Publish),
     Wait(wait::Wait),
     Status(wait::Once),

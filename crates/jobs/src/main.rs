@@ -17,6 +17,7 @@ mod output;
 mod publish;
 mod run;
 mod s3;
+mod set;
 mod status_document;
 mod wait;
 
@@ -37,6 +38,7 @@ async fn run() -> ExitCode {
         Verb::Keys(keys) => keys::run(keys).await,
         Verb::Publish(publish) => publish::run(publish).await,
         Verb::Run(run) => return run::run(run).await.unwrap_or_else(Failure::report),
+        Verb::Set(set) => set::run(set).await,
         Verb::Check(check) => check::run(check).await,
         Verb::Wait(wait) => wait::run(wait).await,
         Verb::Status(once) => wait::once(once).await,

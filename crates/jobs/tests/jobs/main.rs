@@ -20,5 +20,6 @@ mod publish_refused;
 mod run;
 mod run_outage;
 mod run_signals;
+mod set;
 mod status_file;
 mod toolkit;

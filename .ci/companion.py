@@ -1,4 +1,5 @@
-"""The companion command against moto's S3: `jobs keys` by twenty at once, and `jobs publish` before and after a restart.
+"""The companion command against moto's S3: `jobs keys` and `jobs set` by twenty at once, `jobs run` to its two ends, and
+`jobs publish` before and after a restart.
 
     python .ci/companion.py JOBS
 
@@ -76,6 +77,27 @@ def main():
         whose = json.loads(end(start("keys", "whose", "--json", "--ring", RING), key)[0])
         assert whose["name"] == f"key-{number}", whose
     print(f"{AT_ONCE} keys added at once are {len(listed)} keys")
+
+    def status(job):
+        return json.loads(s3.get_object(Bucket="jobs", Key=f"jobs/{job}.json")["Body"].read())
+
+    job, at = str(uuid.uuid4()), ("--store", "s3://jobs/jobs/")
+    setting = [start("set", job, "done" if number == 7 else "running", *at) for number in range(AT_ONCE)]
+    refused = sum(process.wait(timeout=120) for process in setting)
+    assert status(job)["job_status"] == "done", status(job)
+    print(f"done is the last of {AT_ONCE} states set at once; {refused} came after it")
+
+    command = 'cat > "$0"; echo half > "$JOBS_PROGRESS"; sleep 2; exit "$1"'
+    with tempfile.TemporaryDirectory() as directory:
+        result = str(Path(directory, "result.json"))
+        options = (*at, "--result", result, "--heartbeat", "1s")
+        end(start("run", job, *options, "--", "sh", "-c", command, result, "0"), '{"frames": 12}')
+        assert status(job)["response"]["response"] == {"frames": 12}, status(job)
+        failing = start("run", job, *options, "--", "sh", "-c", command, result, "3")
+        failing.communicate("", timeout=120)
+        outcome = failing.returncode, status(job)["job_status"], status(job)["response"]["message"]
+        assert outcome == (3, "failed", "exit code 3"), outcome
+    print("a command that runs is done with its result, or failed with its exit code")
 
     with tempfile.TemporaryDirectory() as directory:
 

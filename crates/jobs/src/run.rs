@@ -13,6 +13,7 @@ mod stderr;
 mod writer;
 
 use std::{
+    env,
     ffi::OsString,
     fs::File,
     io,
@@ -45,9 +46,12 @@ use crate::{
 /// Where the command finds the path of the file for its progress.
 const PROGRESS: &str = "JOBS_PROGRESS";
 
+/// The exit code if the command succeeded, but its result can't be passed on.
+const NO_RESULT: u8 = 6;
+
 /// Runs a command, and keeps the job's status file up to date
 ///
-/// The status is `running`, then `done` or `failed`. The command may write a number or a text into the
+/// The status is `running`, then `done`, or `failed` with the last lines of stderr. The command may write a number or a text into the
 /// file that JOBS_PROGRESS names: its last line is the job's progress. SIGTERM and SIGINT are passed on
 /// to the command, and the job has failed. While S3 is away, the command goes on. Whatever status file
 /// the job has from before is replaced.
@@ -117,19 +121,28 @@ pub async fn run(run: Run) -> Result<ExitCode, Failure> {
             writer.update(file);
         }
     });
-    let (code, last) = match ended.await {
-        Ended { failed: Some(message), code } => (code.into(), job.failed(&message)?),
-        Ended { failed: None, code } => match read(result.as_deref()).and_then(|result| job.done(result.as_deref())) {
-            Ok(last) => (code.into(), last),
-            Err(failure) => (failure.report(), job.failed("the command succeeded, but its result can't be passed on")?),
-        },
-    };
+    let (code, last) = last(&job, ended.await, result.as_deref())?;
     let written = writer.finish(last, give_up, &mut signals).await;
     tokio::select! {
         () = running.stderr.copied() => {}
         _ = signals.next() => {}
     }
-    written.map(|()| code)
+    written.map(|()| code.into())
+}
+
+/// The exit code and the last status file of a job whose command has ended.
+fn last(job: &Job, ended: Ended, result: Option<&Path>) -> Result<(u8, Vec<u8>), Failure> {
+    let Ended { code, failed } = ended;
+    if let Some(message) = failed {
+        return Ok((code, job.failed(&message)?));
+    }
+    match read(result).and_then(|result| job.done(result.as_deref())) {
+        Ok(last) => Ok((code, last)),
+        Err(failure) => {
+            failure.report();
+            Ok((NO_RESULT, job.failed("the command succeeded, but its result can't be passed on")?))
+        }
+    }
 }
 
 /// A command that runs.
@@ -150,7 +163,9 @@ impl Running {
     /// Starts a command, with our stdin and stdout.
     fn start(command: &[OsString]) -> Result<Self, Failure> {
         let progress = Progress::new().map_err(|error| {
-            Failure::not_started(&error).advise(format!("{PROGRESS} needs a directory: set TMPDIR"))
+            // Its own text has a path, which is nobody else's business.
+            Failure::not_started(&error.kind().into())
+                .advise(format!("{PROGRESS} needs a directory in {}: set TMPDIR", env::temp_dir().display()))
         })?;
         let start = |(program, arguments): (&OsString, &[OsString])| {
             let (reader, writer) = io::pipe()?;

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Writes that may lose against others in a row.
-const ATTEMPTS: u32 = 20;
+const ATTEMPTS: u32 = 100;
 /// Longest pause after the first lost one; it doubles with each further one.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Where it stops doubling.

@@ -73,7 +73,7 @@ impl StatusDocument<'_> {
         let bytes = serde_json::to_vec(self).map_err(|error| Failure::unreachable("writing JSON", &error))?;
         if bytes.len() as u64 > MAX_STATUS_FILE {
             let size = bytes.len();
-            return Err(Failure::usage(format!(
+            return Err(Failure::no(format!(
                 "the status file is too large: it has {size} bytes, and the function reads {MAX_STATUS_FILE} at most"
             ))
             .advise("put the result elsewhere, and give a link to it"));

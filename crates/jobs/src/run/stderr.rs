@@ -135,7 +135,7 @@ mod tests {
         for (parts, expected) in [
             (vec!["one\ntwo\n"], "one\ntwo".to_owned()),
             (vec!["o", "ne\n", "\n"], "one".into()),
-            (vec![&*line.repeat(30), "the end\n"], line.repeat(20) + "the end"),
+            (vec![&*line.repeat(30), "the end\n"], line.repeat(19) + "the end"),
             // Exactly as much, from the beginning of a line.
             (vec!["gone\n", &"y".repeat(TAIL)], "y".repeat(TAIL)),
             (vec![&"y".repeat(TAIL), "z"], "y".repeat(TAIL - 1) + "z"),

@@ -25,7 +25,7 @@ use crate::{
 const PAUSE: Duration = Duration::from_secs(1);
 /// Where it stops doubling.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
-/// S3 may still do a write that timed out. After so long it will not, and the last state is written again.
+/// S3 may still do a write that timed out. So long after that the last state is written again.
 const AGAIN: Duration = Duration::from_secs(5);
 /// How long the last state is still tried after a signal: Docker and systemd kill 10 seconds after SIGTERM
 /// or later.
@@ -70,7 +70,7 @@ impl Writer {
             heartbeat: job.heartbeat,
             states: receiver,
             latest: sender,
-            has_timed_out: false,
+            timed_out: None,
         };
         Self { states, latest, task: tokio::spawn(task.write()) }
     }
@@ -113,8 +113,8 @@ struct Task {
     heartbeat: Duration,
     states: watch::Receiver<State>,
     latest: watch::Sender<Latest>,
-    /// Whether a write has timed out.
-    has_timed_out: bool,
+    /// When a write last timed out.
+    timed_out: Option<Instant>,
 }
 
 impl Task {
@@ -128,8 +128,9 @@ impl Task {
             let is_written = written.is_ok();
             self.note(written.err().unwrap_or(Latest::Written { is_last }));
             if is_written && is_last {
-                if self.has_timed_out {
-                    sleep(AGAIN).await;
+                let again = self.timed_out.map(|at| at + AGAIN);
+                if let Some(again) = again.filter(|again| Instant::now() < *again) {
+                    sleep_until(again).await;
                     let _ = self.put(&file).await;
                 }
                 return;
@@ -165,7 +166,9 @@ impl Task {
             self.client = Some(client);
             return Ok(());
         };
-        self.has_timed_out |= matches!(error, SdkError::TimeoutError(_));
+        if matches!(error, SdkError::TimeoutError(_)) {
+            self.timed_out = Some(Instant::now());
+        }
         // The SDK reads a profile once, so it is asked anew for credentials.
         self.client = Some(client).filter(|_| s3::scope(&error) != Scope::Credentials);
         Err(Latest::Failed { why: line(&s3::reason(&error)), advice: s3::advice(&error) })

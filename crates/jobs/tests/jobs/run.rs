@@ -99,11 +99,20 @@ async fn the_result_is_what_the_file_has_json_or_a_text() {
         assert_eq!(run_with(command, content).await, (0, String::new(), String::new()));
         assert_eq!(last_status(&s3).await, ended("done", 200, result, "success"));
     }
-    fs::remove_file(&file).unwrap();
-    let (code, _, stderr) = run(script(&s3, &["--result", file.to_str().unwrap()], "")).await;
-    assert!(code == 6 && stderr.contains("reading the result from ") && stderr.contains("No such file"), "{stderr}");
-    let message = "the command succeeded, but its result can't be passed on";
-    assert_eq!(last_status(&s3).await, ended("failed", 500, Value::Null, message));
+    for (commands, why) in [
+        ("rm \"$RESULT\"", "No such file or directory"),
+        (
+            "(printf '\"'; head -c 33554430 /dev/zero | tr '\\0' x; printf '\"') > \"$RESULT\"",
+            "the status file is too large: ",
+        ),
+    ] {
+        let mut command = script(&s3, &["--result", file.to_str().unwrap()], commands);
+        command.env("RESULT", &file);
+        let (code, _, stderr) = run(command).await;
+        assert!(code == 6 && stderr.contains(why), "{stderr}");
+        let message = "the command succeeded, but its result can't be passed on";
+        assert_eq!(last_status(&s3).await, ended("failed", 500, Value::Null, message));
+    }
 }
 
 #[tokio::test]

@@ -51,10 +51,10 @@ const NO_RESULT: u8 = 6;
 
 /// Runs a command, and keeps the job's status file up to date
 ///
-/// The status is `running`, then `done`, or `failed` with the last lines of stderr. The command may write a number or a text into the
-/// file that JOBS_PROGRESS names: its last line is the job's progress. SIGTERM and SIGINT are passed on
-/// to the command, and the job has failed. While S3 is away, the command goes on. Whatever status file
-/// the job has from before is replaced.
+/// The status is `running`, then `done`, or `failed` with the last lines of stderr. The command may write
+/// a number or a text into the file that JOBS_PROGRESS names: its last line is the job's progress. SIGTERM
+/// and SIGINT are passed on to the command, and the job has failed. While S3 is away, the command goes on.
+/// Whatever status file the job has from before is replaced.
 #[derive(Args)]
 #[command(after_help = "\
 Exit codes:

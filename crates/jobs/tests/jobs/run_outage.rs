@@ -81,11 +81,7 @@ async fn it_writes_at_every_heartbeat() {
     server.always(Act::Answer(object("")));
     let (mut child, _stderr) =
         start(jobs(server.address(), &[&RUN[..], &["--heartbeat", "1s", "--", "/bin/cat"]].concat()));
-    let (mut often, mut heads) = (interval(Duration::from_millis(50)), Vec::new());
-    while heads.len() < 3 {
-        often.tick().await;
-        heads.extend(server.take_requests());
-    }
+    let heads = requests(&server, 3).await;
     drop(child.stdin.take());
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
     let lengths: Vec<_> = heads.iter().map(|head| header(head, "content-length").unwrap()).collect();
@@ -116,10 +112,22 @@ async fn one_write_is_under_way_at_a_time_and_the_last_one_is_repeated_if_s3_may
     let server = FaultS3::start().await;
     server.then([Act::Hang(Vec::new())]); // it times out after 10 seconds
     server.always(Act::Answer(object("")));
-    let (code, ..) = run(jobs(server.address(), &[&RUN[..], &["--", "/bin/true"]].concat())).await;
-    assert_eq!(code, 0);
-    let heads = server.take_requests();
+    let (mut child, _stderr) = start(jobs(server.address(), &[&RUN[..], &["--", "/bin/cat"]].concat()));
+    let running = requests(&server, 1).await;
+    drop(child.stdin.take());
+    assert_eq!(child.wait().await.unwrap().code(), Some(0));
+    let heads = [running, server.take_requests()].concat();
     let [running, last, again] = &heads[..] else { panic!("{heads:?}") };
     let length = |head| header(head, "content-length").unwrap();
     assert!(length(running) < length(last) && length(last) == length(again), "{heads:?}");
+}
+
+/// The heads of so many requests, when they have come.
+async fn requests(server: &FaultS3, count: usize) -> Vec<String> {
+    let (mut often, mut heads) = (interval(Duration::from_millis(50)), Vec::new());
+    while heads.len() < count {
+        often.tick().await;
+        heads.extend(server.take_requests());
+    }
+    heads
 }

@@ -51,11 +51,12 @@ pub use request::{Invocation, JobId, Request};
 pub use s3::{
     Connector, S3,
     bucket::{Addressing, Bucket},
-    failure::FailureKind,
+    content::decompress,
+    failure::{Failure, FailureKind},
 };
 pub use serve::serve;
-pub use settings::Settings;
 pub use settings::variables::{SetBy, VARIABLES};
+pub use settings::{Settings, parse_unfinished_states};
 pub use status_file::{
     StatusFile,
     progress::{JobOutcome, Progress},

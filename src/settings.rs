@@ -158,7 +158,11 @@ fn parse_stalled_after(value: &str) -> Result<Duration, &'static str> {
     Ok(Duration::from_secs(seconds.into()))
 }
 
-fn parse_unfinished_states(value: &str) -> Result<Vec<String>, String> {
+/// States that are unfinished beside those of the contract, separated by commas.
+///
+/// # Errors
+/// What is wrong with them, as a phrase that follows the variable's name.
+pub fn parse_unfinished_states(value: &str) -> Result<Vec<String>, String> {
     let words: Vec<_> = value.split(',').map(|word| word.trim().to_owned()).collect();
     if value.len() > MAX_UNFINISHED_STATES {
         return Err(format!("has more than {MAX_UNFINISHED_STATES} bytes"));

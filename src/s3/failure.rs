@@ -16,7 +16,7 @@ use crate::{
 /// A failed read.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", kind.row().name)]
-pub(crate) struct Failure {
+pub struct Failure {
     pub(crate) kind: FailureKind,
     /// What led to it, for the operator.
     #[source]

@@ -11,7 +11,7 @@
 
 pub(crate) mod bucket;
 mod checksum;
-mod content;
+pub(crate) mod content;
 pub(crate) mod failure;
 pub(crate) mod object;
 mod request;

@@ -9,7 +9,9 @@ use std::{
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{check::Check, failure::Failure, keys::Keys, output::printed, publish::Publish, run::Run, set::Set, wait};
+use crate::{
+    check::Check, failure::Failure, keys::Keys, list::List, output::printed, publish::Publish, run::Run, set::Set, wait,
+};
 
 /// What `--help` ends with. It fits a screen.
 const EXIT_CODES: &str = "\
@@ -30,6 +32,7 @@ pub enum Verb {
     Run(Run),
     Set(Set),
     Publish(Publish),
+    List(List),
     Wait(wait::Wait),
     Status(wait::Once),
     Check(Check),

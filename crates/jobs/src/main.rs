@@ -13,6 +13,7 @@ mod endpoint;
 mod failure;
 mod json;
 mod keys;
+mod list;
 mod output;
 mod publish;
 mod run;
@@ -39,6 +40,7 @@ async fn run() -> ExitCode {
         Verb::Publish(publish) => publish::run(publish).await,
         Verb::Run(run) => return run::run(run).await.unwrap_or_else(Failure::report),
         Verb::Set(set) => set::run(set).await,
+        Verb::List(list) => list::run(list).await,
         Verb::Check(check) => check::run(check).await,
         Verb::Wait(wait) => wait::run(wait).await,
         Verb::Status(once) => wait::once(once).await,

@@ -149,9 +149,7 @@ impl Publisher {
 
     /// The most that was resident at a time, in bytes.
     pub fn peak_memory(&self) -> usize {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")).unwrap();
-        peak.trim().parse::<usize>().unwrap() * 1024
+        peak_memory(&self.child)
     }
 
     /// Sends SIGTERM; the exit code, and what it logged until then.
@@ -183,6 +181,13 @@ impl Publisher {
     async fn ended(&mut self) -> ExitStatus {
         self.child.wait().await.unwrap()
     }
+}
+
+/// The most that a process had resident at a time, in bytes.
+pub fn peak_memory(child: &Child) -> usize {
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id().unwrap())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")).unwrap();
+    peak.trim().parse::<usize>().unwrap() * 1024
 }
 
 /// The files of a directory, with their content, by name.

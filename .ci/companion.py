@@ -1,5 +1,5 @@
-"""The companion command against moto's S3: `jobs keys` and `jobs set` by twenty at once, `jobs run` to its two ends, and
-`jobs publish` before and after a restart.
+"""The companion command against moto's S3: `jobs keys` and `jobs set` by twenty at once, `jobs run` to its two ends,
+`jobs publish` before and after a restart, and `jobs list` of what it published.
 
     python .ci/companion.py JOBS
 
@@ -121,6 +121,11 @@ def main():
             assert stored["ContentType"] == "application/json"
             assert stored["Body"].read() == Path(directory, f"{job}.json").read_bytes()
     print("a first start publishes 50 files, the next one the 1 that has changed")
+
+    rows = json.loads(end(start("list", "--json", "--limit", "100", "--store", "s3://jobs/jobs/"))[0])
+    outcomes = {row["job_id"]: row["outcome"] for row in rows}
+    assert outcomes == {job: "unfinished" for job in jobs} | {jobs[0]: "done"}, rows
+    print("they are listed, that one as done")
 
 
 if __name__ == "__main__":

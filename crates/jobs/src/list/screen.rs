@@ -61,6 +61,7 @@ impl Screen {
         let size = self.term.size_checked().unwrap_or(SIZE);
         let (height, width) = (usize::from(size.0), usize::from(size.1));
         let mut notes = look.remarks();
+        notes.extend(look.complete().err().map(|failure| failure.to_string()));
         notes.push(look.cost(PAUSE));
         notes.extend(trouble.map(Into::into));
         // Beside the jobs there are the columns' names, a note on those that do not fit, and the cursor's line.

@@ -77,7 +77,7 @@ impl Screen {
             self.term.clear_screen()?;
             self.size = size;
         }
-        let lines: Vec<_> = table::lines(look, most, Some(size.1)).into_iter().chain(notes).collect();
+        let lines: Vec<_> = table::lines(look, most, Some(size.1)).chain(notes).collect();
         for line in &lines {
             let line = truncate_str(line, width, "…");
             let plain = (!self.has_colours).then(|| strip_str(&line).to_string());

@@ -1,13 +1,13 @@
 //! The jobs as a table, a line for each.
 
 use std::{
-    io::{self, Write},
-    iter,
+    io::{self, BufWriter, Write},
+    rc::Rc,
     time::Duration,
 };
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets::NOTHING};
+use comfy_table::{ColumnConstraint, Table, Width, presets::NOTHING};
 use console::Term;
 use job_status::JobOutcome;
 
@@ -16,42 +16,69 @@ use crate::json::text;
 
 /// What stands in place of what is not there.
 const NONE: &str = "-";
+const COLUMNS: [&str; 6] = ["JOB", "OUTCOME", "STATE", "PROGRESS", "AGE", "STALLED"];
+/// Jobs of a part of the table.
+const PART: usize = 1000;
 /// On a terminal that is narrower, a single space is between two columns.
 const WIDE: u16 = 100;
 
 /// Prints a look's table, as wide as the terminal is, or as its content is.
 pub fn print(look: &Look) -> io::Result<()> {
-    let mut out = anstream::stdout().lock();
+    let mut out = BufWriter::new(anstream::stdout().lock());
     let width = Term::stdout().size_checked().map(|(_, width)| width);
-    lines(look, look.rows.len(), width).into_iter().try_for_each(|line| writeln!(out, "{line}"))
+    lines(look, look.rows.len(), width).try_for_each(|line| writeln!(out, "{line}"))?;
+    out.flush()
 }
 
 /// The lines of the first `most` jobs, below the names of the columns. Without a job there are none.
-pub fn lines(look: &Look, most: usize, width: Option<u16>) -> Vec<String> {
+///
+/// They are made part by part, because a table takes more memory than the jobs in it.
+pub fn lines(look: &Look, most: usize, width: Option<u16>) -> impl Iterator<Item = String> {
     let rows = look.rows.get(..most).unwrap_or(&look.rows);
-    if rows.is_empty() {
-        return Vec::new();
+    let gap = if width.is_some_and(|width| width < WIDE) { 1 } else { 2 };
+    let mut widths = COLUMNS.map(|name| name.len().try_into().unwrap_or_default());
+    for part in rows.chunks(PART) {
+        let needed = table(part, look).column_max_content_widths();
+        widths.iter_mut().zip(needed).for_each(|(width, needed)| *width = needed.max(*width));
     }
+    if let Some(width) = width {
+        fit(&mut widths, width.saturating_sub(gap * 5));
+    }
+    rows.chunks(PART).enumerate().flat_map(move |(index, part)| {
+        let mut table = table(part, look);
+        if index == 0 {
+            table.set_header(COLUMNS);
+        }
+        for (column, width) in table.column_iter_mut().zip(widths) {
+            column.set_padding((0, gap)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(width + gap)));
+        }
+        let header = (index == 0).then(|| Style::new().bold());
+        let styles = header.into_iter().chain(part.iter().map(|row| style(row, look)));
+        let lines = table.lines().zip(styles);
+        lines.map(|(line, style)| format!("{style}{}{style:#}", line.trim_end())).collect::<Vec<_>>()
+    })
+}
+
+fn table(rows: &[Rc<Row>], look: &Look) -> Table {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["JOB", "OUTCOME", "STATE", "PROGRESS", "AGE", "STALLED"]);
+    table.load_style(NOTHING);
     for row in rows {
         let mut cells = comfy_table::Row::from(cells(row, look));
         cells.max_height(1);
         table.add_row(cells);
     }
-    let gap = if width.is_some_and(|width| width < WIDE) { 1 } else { 2 };
-    for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, gap));
-        // What workers write may be cut, the rest may not.
-        if !matches!(index, 2 | 3) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
+    table
+}
+
+/// Cuts what workers write, first the progress and then the state, until all fits into a width.
+fn fit(widths: &mut [u16; 6], width: u16) {
+    let mut excess = widths.iter().sum::<u16>().saturating_sub(width);
+    let [_, _, state, progress, ..] = widths;
+    for (column, least) in [(progress, 8), (state, 7)] {
+        let cut = column.saturating_sub(least).min(excess);
+        *column -= cut;
+        excess -= cut;
     }
-    if let Some(width) = width {
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
-    }
-    let styles = iter::once(Style::new().bold()).chain(rows.iter().map(|row| style(row, look)));
-    table.lines().zip(styles).map(|(line, style)| format!("{style}{}{style:#}", line.trim_end())).collect()
 }
 
 fn cells(row: &Row, look: &Look) -> [String; 6] {

@@ -82,9 +82,9 @@ async fn a_table_fits_the_terminal_and_has_colours() {
     assert_eq!(code, Some(0));
     assert!(shown.contains("listing s3://jobs/jobs/"), "{shown:?}");
     let (_, table) = shown.split_once("\u{1b}[1mJOB").unwrap();
-    let expected = "                                  OUTCOME    STATE   PROGRESS    AGE STALLED\u{1b}[0m\r\n\
-                    \u{1b}[33m00000000-0000-0000-0000-000000000001 unfinished running a text tha… 1m  yes\u{1b}[0m\r\n\
-                    \u{1b}[31m00000000-0000-0000-0000-000000000002 failed     failed  -           1m  -\u{1b}[0m\r\n";
+    let expected = "                                  OUTCOME    STATE   PROGRESS     AGE STALLED\u{1b}[0m\r\n\
+                    \u{1b}[33m00000000-0000-0000-0000-000000000001 unfinished running a text that… 1m  yes\u{1b}[0m\r\n\
+                    \u{1b}[31m00000000-0000-0000-0000-000000000002 failed     failed  -            1m  -\u{1b}[0m\r\n";
     assert_eq!(table, expected);
 }
 

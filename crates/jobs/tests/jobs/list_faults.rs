@@ -108,6 +108,25 @@ async fn a_hundred_thousand_objects_take_as_many_requests_as_they_must_and_littl
 }
 
 #[tokio::test]
+async fn the_columns_of_a_long_table_stand_below_each_other() {
+    let files = many(1100, r#"{"job_status":"done"}"#);
+    let oldest = r#"{"job_status":"done","progress":"the longest of all"}"#;
+    files.lock().unwrap().get_mut(&Uuid::from_u128(1)).unwrap().0 = oldest.into();
+    let s3 = bucket(&files).await;
+    let (code, stdout, stderr) =
+        run(jobs(s3.address(), &["list", "--store", "s3://jobs/jobs/", "--limit", "2000"])).await;
+    assert_eq!(code, 0, "{stderr}");
+    let lines: Vec<_> = stdout.lines().collect();
+    let (progress, stalled) = (lines[0].find("PROGRESS").unwrap(), lines[0].find("STALLED").unwrap());
+    assert_eq!(lines.len(), 1101);
+    assert!(
+        lines[1..1100].iter().all(|line| line[progress..].starts_with("-  ") && &line[stalled..] == "-"),
+        "{stdout}"
+    );
+    assert!(lines[1100][progress..].starts_with("the longest of all  "), "{}", lines[1100]);
+}
+
+#[tokio::test]
 async fn files_are_read_from_the_newest_on_until_there_are_enough() {
     let files = many(2000, r#"{"job_status":"done"}"#);
     for number in [100_u128, 1500, 1990, 1995] {

@@ -60,7 +60,7 @@ pub struct Look {
 impl Board {
     pub async fn open(list: List) -> Result<Self, Failure> {
         let client = s3::client(RetryConfig::standard()).await?;
-        let reader = Reader::new(client.clone(), list.store.clone(), list.unfinished_states.clone());
+        let reader = Reader::new(client.clone(), list.store.clone(), list.unfinished_states.clone(), list.watch);
         let style =
             ProgressStyle::with_template("{spinner} {wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
         let progress = ProgressBar::new_spinner().with_style(style).with_message(format!("listing {}", list.store));

@@ -41,13 +41,15 @@ pub struct Reader {
     store: Store,
     unfinished: Vec<String>,
     memory: Semaphore,
-    /// What was read of files that may be asked for again.
+    /// Whether the same files are asked for again.
+    keeps: bool,
+    /// What was read of them.
     known: HashMap<JobId, Rc<Row>>,
 }
 
 impl Reader {
-    pub fn new(client: Client, store: Store, unfinished: Vec<String>) -> Self {
-        Self { client, store, unfinished, memory: Semaphore::new(MEMORY as usize), known: HashMap::new() }
+    pub fn new(client: Client, store: Store, unfinished: Vec<String>, keeps: bool) -> Self {
+        Self { client, store, unfinished, memory: Semaphore::new(MEMORY as usize), keeps, known: HashMap::new() }
     }
 
     /// Hands on the rows of these files in their order, until `takes` says that it has enough.
@@ -77,7 +79,9 @@ impl Reader {
         let mut rows = pin!(stream::iter(files).map(row).buffered(AT_ONCE));
         while let Some(row) = rows.next().await {
             let Some(row) = row? else { continue };
-            fresh.push(Rc::clone(&row));
+            if self.keeps {
+                fresh.push(Rc::clone(&row));
+            }
             if !takes(row) {
                 break;
             }

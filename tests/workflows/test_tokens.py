@@ -4,8 +4,10 @@
 """
 
 import hashlib
+import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -96,12 +98,13 @@ def test_a_job_with_tokens_has_no_code_of_the_repository(workflow, job):
     assert commands <= {"cd", "test", "sha256sum", "mapfile", "gh"}
 
 
-def test_a_release_is_checked_tested_built_attested_and_published_in_this_order():
-    order = ["commit", "test", "build", "attest", "publish"]
-    assert list(RELEASE) == order
-    for place, job in enumerate(order):
-        assert needs(job) == set(order[:place])
-        assert "if" not in RELEASE[job] and "continue-on-error" not in str(RELEASE[job])
+def test_a_release_is_checked_tested_built_gathered_attested_and_published_in_this_order():
+    order = [{"commit"}, {"test", "test-desktops"}, {"build", "desktops"}, {"gather"}, {"attest"}, {"publish"}]
+    assert set(RELEASE) == set().union(*order)
+    for place, jobs in enumerate(order):
+        for job in jobs:
+            assert needs(job) == set().union(*order[:place])
+            assert "if" not in RELEASE[job] and "continue-on-error" not in str(RELEASE[job])
 
 
 def test_the_build_starts_from_a_clean_checkout_and_installs_the_tools_of_a_release_alone():
@@ -113,6 +116,19 @@ def test_the_build_starts_from_a_clean_checkout_and_installs_the_tools_of_a_rele
     assert make.splitlines()[0] == 'PATH="$RUNNER_TEMP/tools/bin:$PATH" release/build'
     # What is tried each night is what a release does.
     assert scripts("nightly.yml", "build") == [install, make.splitlines()[0]]
+
+
+def test_each_desktop_builds_the_command_alone_and_says_itself_what_it_has_built():
+    names = [leg["name"] for leg in RELEASE["desktops"]["strategy"]["matrix"]["include"]]
+    assert names == ["macos-arm64", "macos-x86_64", "windows-x86_64"]
+    assert RELEASE["desktops"]["outputs"] == {name: f"${{{{ steps.build.outputs.{name} }}}}" for name in names}
+    assert [script.splitlines()[0] for script in scripts("release.yml", "desktops")] == [
+        "rustup toolchain install 1.95.0 --profile minimal && rustup default 1.95.0",
+        "python release/build --own",
+    ]
+    needed = [f"${{{{ needs.desktops.outputs.{name} }}}}" for name in names]
+    (step,) = (step for step in steps("release.yml", "gather") if "run" in step)
+    assert list(step["env"].values()) == ["${{ needs.build.outputs.sums }}", *needed]
 
 
 @pytest.fixture
@@ -155,23 +171,88 @@ def test_a_tag_is_released_only_if_it_is_the_version_of_a_commit_on_main(reposit
     assert checkout["fetch-depth"] == 0  # else there is no main to look at
 
 
+def build(folder, *names):
+    """Files with these names, and the SHA256SUMS that name them."""
+    folder.mkdir(parents=True)
+    for name in names:
+        (folder / name).write_text(name)
+    lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in sorted(names)]
+    (folder / "SHA256SUMS").write_text("".join(lines))
+
+
+def says(job, place, folder):
+    """What a job that has a step with this number says of the files in target/dist."""
+    output = folder / "output"
+    output.unlink(missing_ok=True)
+    step = steps("release.yml", job)[place]
+    assert run(step["run"].splitlines()[-1], folder, GITHUB_OUTPUT=str(output), NAME="name") == 0
+    return output.read_text().strip().partition("=")[2]
+
+
 @pytest.fixture
 def dist(tmp_path):
-    """A release as `build` hands it on, and what `build` says of it."""
-    folder = tmp_path / "dist"
-    folder.mkdir()
-    for name in ("function.zip", "jobs.zip"):
-        (folder / name).write_text(name)
-    names = sorted(path.name for path in folder.iterdir())
-    lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
-    (folder / "SHA256SUMS").write_text("".join(lines))
+    """A release as `gather` hands it on, and what `gather` says of it."""
+    build(tmp_path / "target/dist", "function.zip", "jobs.zip")
+    (tmp_path / "dist").symlink_to(tmp_path / "target/dist")
+    sums = says("gather", 2, tmp_path)
+    (tmp_path / "dist/beside.zip").write_text("nobody built this")
+    return tmp_path / "dist", sums
+
+
+PARTS = {
+    "dist": ["jobs-1.2.3-arm64.zip", "jobs-1.2.3-x86_64.zip", "job-status-1.2.3-arm64.zip"],
+    "dist-macos-arm64": ["jobs-1.2.3-macos-arm64.zip"],
+    "dist-macos-x86_64": ["jobs-1.2.3-macos-x86_64.zip"],
+    "dist-windows-x86_64": ["jobs-1.2.3-windows-x86_64.zip"],
+}
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """What `build` and `desktops` hand on, and what each says of it; `gather` starts beside it."""
+    said = {}
+    for part, names in PARTS.items():
+        here = tmp_path / "builders" / part
+        build(here / "target/dist", *names)
+        job, place = ("build", 2) if part == "dist" else ("desktops", 3)
+        said[part.removeprefix("dist").strip("-").replace("-", "_").upper() or "SUMS"] = says(job, place, here)
+        shutil.copytree(here / "target/dist", tmp_path / "parts" / part)
+    (tmp_path / "release").symlink_to(ROOT / "release")
+    output = {"GITHUB_OUTPUT": str(tmp_path / "output")}
+    return said | output | {"GITHUB_SERVER_URL": "https://github.example", "GITHUB_REPOSITORY": "a/b"}
+
+
+def test_what_is_built_everywhere_is_gathered_with_what_installs_it(parts, tmp_path):
+    (script,) = scripts("release.yml", "gather")
+    assert run(script, tmp_path, **parts) == 0
     made = tmp_path / "target/dist"
-    made.parent.mkdir()
-    made.symlink_to(folder)
-    say = steps("release.yml", "build")[2]["run"].splitlines()[1]
-    assert run(say, tmp_path, GITHUB_OUTPUT=str(tmp_path / "output")) == 0
-    (folder / "beside.zip").write_text("nobody built this")
-    return folder, (tmp_path / "output").read_text().strip().removeprefix("sums=")
+    names = sorted([*(name for names in PARTS.values() for name in names), "jobs.json", "jobs.rb"])
+    assert sorted(path.name for path in made.iterdir()) == ["SHA256SUMS", *names]
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=made, check=True)
+    address = "https://github.example/a/b/releases/download/v1.2.3"
+    sums = dict(reversed(line.split("  ")) for line in (made / "SHA256SUMS").read_text().splitlines())
+    windows = "jobs-1.2.3-windows-x86_64.zip"
+    scoop = json.loads((made / "jobs.json").read_text())
+    assert scoop["architecture"]["64bit"] == {"url": f"{address}/{windows}", "hash": sums[windows]}
+    assert (scoop["version"], scoop["bin"]) == ("1.2.3", "jobs.exe")
+    formula = (made / "jobs.rb").read_text()
+    assert 'version "1.2.3"' in formula and 'assert_equal "jobs #{version}"' in formula
+    for name in sorted(name for name in sums if name.startswith("jobs-") and name != windows):
+        assert f'url "{address}/{name}"\n      sha256 "{sums[name]}"' in formula
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("changed", ["archive", "both"])
+def test_what_no_builder_has_built_is_not_gathered(parts, tmp_path, part, changed):
+    archive = tmp_path / "parts" / part / PARTS[part][0]
+    archive.write_text("another")
+    if changed == "both":
+        sums = archive.parent / "SHA256SUMS"
+        other = hashlib.sha256(archive.name.encode()).hexdigest()
+        sums.write_text(sums.read_text().replace(other, hashlib.sha256(b"another").hexdigest()))
+    (script,) = scripts("release.yml", "gather")
+    assert run(script, tmp_path, **parts) != 0
+    assert not (tmp_path / "output").exists()
 
 
 @pytest.fixture
@@ -186,7 +267,7 @@ def gh(tmp_path):
 
 @pytest.mark.parametrize("job", ["attest", "publish"])
 @pytest.mark.parametrize("changed", ["function.zip", "SHA256SUMS", "both"])
-def test_what_the_build_did_not_make_is_neither_attested_nor_published(dist, gh, tmp_path, job, changed):
+def test_what_was_not_gathered_is_neither_attested_nor_published(dist, gh, tmp_path, job, changed):
     folder, sums = dist
     if changed != "SHA256SUMS":
         (folder / "function.zip").write_text("another")
@@ -197,13 +278,13 @@ def test_what_the_build_did_not_make_is_neither_attested_nor_published(dist, gh,
     assert not (tmp_path / "gh").exists()
 
 
-def test_what_the_build_made_is_attested_and_published_and_nothing_beside_it(dist, gh, tmp_path):
+def test_what_was_gathered_is_attested_and_published_and_nothing_beside_it(dist, gh, tmp_path):
     _, sums = dist
     for job in ("attest", "publish"):
         (script,) = scripts("release.yml", job)
         assert run(script, tmp_path, SUMS=sums, **gh) == 0
         (step,) = (step for step in steps("release.yml", job) if "run" in step)
-        assert step["env"]["SUMS"] == "${{ needs.build.outputs.sums }}"
+        assert step["env"]["SUMS"] == "${{ needs.gather.outputs.sums }}"
     given = (tmp_path / "gh").read_text().splitlines()
     assert given[given.index("--") + 1 :] == ["SHA256SUMS", "function.zip", "jobs.zip"]
     assert steps("release.yml", "attest")[-1]["with"] == {"subject-checksums": "dist/SHA256SUMS"}

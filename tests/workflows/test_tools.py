@@ -114,7 +114,8 @@ def test_each_pin_names_a_version_and_one_hash_and_is_the_version_that_the_tests
 def test_rust_is_the_version_that_the_tests_of_a_release_use_with_both_processors():
     names = [re.fullmatch(r"[0-9a-f]{64}  [\d-]+/(.+)\.tar\.xz", line)[1] for line in RUST.splitlines()]
     (version,) = {re.search(r"-(\d+\.\d+)\.\d+-", name)[1] for name in names}
-    assert f'image: "rust:{version}-bookworm"' in (ROOT / ".github/workflows/release.yml").read_text()
+    release = (ROOT / ".github/workflows/release.yml").read_text()
+    assert f'image: "rust:{version}-bookworm"' in release and f"rustup default {version}.0\n" in release
     parts = [re.sub(r"-\d+\.\d+\.\d+-", " ", name) for name in names]
     assert parts == [
         "rustc x86_64-unknown-linux-gnu",

@@ -1,20 +1,26 @@
-//! The cores that programs run on.
+//! The cores that programs run on. Linux only: elsewhere the scheduler chooses them.
 
 use std::sync::LazyLock;
 
+#[cfg(target_os = "linux")]
 use nix::{
     sched::{CpuSet, sched_getaffinity, sched_setaffinity},
     unistd::Pid,
 };
 use tokio::process::Command;
 
+#[cfg(target_os = "linux")]
 const THIS_THREAD: Pid = Pid::from_raw(0);
 
 /// Those that this benchmark may use.
+#[cfg(target_os = "linux")]
 static CORES: LazyLock<Vec<usize>> = LazyLock::new(|| {
     let allowed = sched_getaffinity(THIS_THREAD).unwrap();
     (0..CpuSet::count()).filter(|core| allowed.is_set(*core) == Ok(true)).collect()
 });
+#[cfg(not(target_os = "linux"))]
+static CORES: LazyLock<Vec<usize>> =
+    LazyLock::new(|| (0..std::thread::available_parallelism().unwrap().get()).collect());
 
 /// Runs `measure` and the programs that it starts on one core: that is what a function of up to
 /// 1,769 MB has for itself and the Runtime API. Left to the scheduler, a program would by chance wait
@@ -42,6 +48,7 @@ fn on<T>(cores: &[usize], measure: impl FnOnce() -> T) -> T {
     result
 }
 
+#[cfg(target_os = "linux")]
 fn pin(cores: &[usize]) {
     let mut set = CpuSet::new();
     for core in cores {
@@ -49,3 +56,6 @@ fn pin(cores: &[usize]) {
     }
     sched_setaffinity(THIS_THREAD, &set).unwrap();
 }
+
+#[cfg(not(target_os = "linux"))]
+fn pin(_: &[usize]) {}

@@ -1,16 +1,16 @@
-//! What processes take, by the kernel's accounting.
+//! What processes take, by the kernel's accounting. Linux only: it is in `/proc`.
 
 use std::{fs, time::Duration};
 
 use nix::sys::{
     resource::{UsageWho, getrusage},
-    time::TimeVal,
+    time::{TimeVal, TimeValLike},
 };
 
 /// CPU time of all child processes that have ended and been waited for.
 pub fn cpu_of_ended() -> Duration {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
-    let micros = |time: TimeVal| u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap();
+    let micros = |time: TimeVal| u64::try_from(time.num_microseconds()).unwrap();
     Duration::from_micros(micros(usage.user_time()) + micros(usage.system_time()))
 }
 

@@ -20,7 +20,7 @@ use reqwest::{
 use rustls::crypto::ring;
 use serde_json::value::RawValue;
 
-use crate::{failure::Failure, json, output::line};
+use crate::{failure::Failure, input, json, output::line};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole request. The endpoint answers within 5 s.
@@ -94,7 +94,7 @@ impl Access {
     /// There is no key, or it can be none.
     pub fn open(self) -> Result<Endpoint, Failure> {
         let key = match &self.api_key_file {
-            Some(file) => fs::read_to_string(file).map_err(|error| {
+            Some(file) => fs::read(file).and_then(|bytes| input::text(&bytes)).map_err(|error| {
                 Failure::usage(format!("the API key can't be read from {}: {error}", file.display()))
                     .advise("give --api-key-file a file that you may read")
             })?,

@@ -19,7 +19,7 @@ use report::Report;
 use secret::Secret;
 use store::Store;
 
-use crate::{failure::Failure, output::remark};
+use crate::{failure::Failure, input, output::remark, platform};
 
 /// Longest key that is read from stdin, in bytes.
 const MAX_PRESENTED: u64 = 16 * 1024;
@@ -196,10 +196,11 @@ async fn revoke(keyring: &Store, report: &Report, name: &str) -> Result<(), Fail
 async fn whose(keyring: &Store, report: &Report) -> Result<(), Failure> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        remark("Paste the key, then press Enter and Ctrl-D:");
+        remark(format_args!("Paste the key, then press {}:", platform::END_OF_TEXT));
     }
-    let mut presented = String::new();
-    stdin.take(MAX_PRESENTED).read_to_string(&mut presented).map_err(|error| {
+    let mut presented = Vec::new();
+    let read = stdin.take(MAX_PRESENTED).read_to_end(&mut presented).and_then(|_| input::text(&presented));
+    let presented = read.map_err(|error| {
         Failure::unreachable("reading the key from stdin", &error).advise("send the key alone, as text")
     })?;
     let secret = Secret::presented(presented.trim());

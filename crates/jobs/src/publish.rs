@@ -23,8 +23,6 @@ mod upload;
 mod watch;
 
 use std::{
-    future::Future,
-    io,
     path::{Path, PathBuf},
     time,
 };
@@ -32,10 +30,7 @@ use std::{
 use aws_config::retry::RetryConfig;
 use clap::Args;
 use humantime::Duration;
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    task::JoinError,
-};
+use tokio::task::JoinError;
 
 use self::{
     log::Log,
@@ -44,12 +39,12 @@ use self::{
 };
 use crate::{
     failure::Failure,
+    platform,
     s3::{self, Store},
 };
 
-/// After a signal the process ends within this time, whatever hangs: systemd and Docker kill 10 seconds
-/// after SIGTERM or later.
-const END: time::Duration = time::Duration::from_millis(9800);
+/// Once it is told to stop the process ends within this time, whatever hangs.
+const END: time::Duration = time::Duration::from_millis(platform::KILLED_AFTER - 200);
 /// What the last words may take.
 const LAST_WORDS: time::Duration = time::Duration::from_secs(1);
 
@@ -57,7 +52,8 @@ const LAST_WORDS: time::Duration = time::Duration::from_secs(1);
 ///
 /// Whole `<job_id>.json` files become `<prefix><job_id>.json` in the bucket. Links are not followed. A
 /// file that is older than what the bucket has is left alone. It goes on until SIGTERM, SIGHUP or
-/// Ctrl-C, and then sends what is pending within 10 seconds.
+/// Ctrl-C, and then sends what is pending within 10 seconds. On Windows it goes on until Ctrl-C,
+/// Ctrl-Break or the end of its console, and has 5 seconds then.
 ///
 /// Exit codes: 0 all that was pending is sent; 1 some files are broken; 2 usage; 6 something is not
 /// sent yet. The next start sends it.
@@ -110,29 +106,18 @@ enum Unfinished {
 /// Publishes until it is told to stop.
 pub async fn run(publish: Publish) -> Result<(), Failure> {
     let watch = Watch::start(&publish.dir, !publish.once).map_err(|error| unavailable(&publish.dir, &error))?;
-    let stop = stop()
+    let told = platform::stop()
         .map_err(|error| Failure::unreachable("receiving signals", &error).advise("run it as a process of its own"))?;
+    let stop = async {
+        told.await;
+        log::end_after(END, 6);
+    };
     let log = Log::start();
     let client = s3::client(RetryConfig::disabled()).await?;
     let ended = Publisher::new(watch, client, log, publish).run(stop).await;
     let (code, ended) = ended.map_or_else(|error| unfinished(&error), |()| (0, Ok(())));
     log::end_after(LAST_WORDS, code);
     ended
-}
-
-/// Ready when the process is told to stop.
-fn stop() -> io::Result<impl Future<Output = ()>> {
-    let [terminate, interrupt, hangup] =
-        [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()].map(signal);
-    let (mut terminate, mut interrupt, mut hangup) = (terminate?, interrupt?, hangup?);
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-        }
-        log::end_after(END, 6);
-    })
 }
 
 fn unavailable(directory: &Path, error: &Unavailable) -> Failure {

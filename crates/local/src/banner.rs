@@ -5,6 +5,7 @@ use std::{fmt, net::SocketAddr};
 use crate::{
     changing,
     options::DEMO_KEY,
+    platform::{CURL, ask, quoted, with_api_key},
     s3::Account,
     samples,
     server::{BUCKET, Jobs, S3, Server, StatusFiles},
@@ -15,9 +16,7 @@ impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { url, api_key, .. } = self;
         let key = format!("-H {}", quoted(&format!("x-api-key: {api_key}")));
-        let ask = |job_id: &str, key: &str| {
-            format!("curl -i {url}/v1/toolkit/job/status {key} -d '{{\"job_id\":\"{job_id}\"}}'")
-        };
+        let ask = |job_id: &str, key: &str| ask(&format!("{url}/v1/toolkit/job/status"), job_id, key);
         writeln!(f, "The job-status endpoint is running at {url}")?;
         writeln!(f, "  page      {url}/  (reference; try it in a browser)")?;
         if let Some(address) = beyond_this_machine(self.listen) {
@@ -35,7 +34,8 @@ impl fmt::Display for Server {
         };
         if let Some(StatusFiles::Samples(_)) = files {
             writeln!(f, "# a sample that changes: watch it to its end")?;
-            writeln!(f, "JOBS_API_KEY={} cargo jobs wait --url {url} {}", quoted(api_key), changing::CHANGING)?;
+            let wait = format!("cargo jobs wait --url {url} {}", changing::CHANGING);
+            writeln!(f, "{}", with_api_key(api_key, &wait))?;
             for (what, job_id) in [
                 ("done", samples::DONE),
                 ("running: ask again after retry-after seconds", samples::RUNNING),
@@ -46,9 +46,10 @@ impl fmt::Display for Server {
             ] {
                 writeln!(f, "# {what}\n{}", ask(job_id, &key))?;
             }
-            let query = format!("job_id={}", samples::DONE);
+            let get = quoted(&format!("{url}/v1/toolkit/job/status?job_id={}", samples::DONE));
+            let unchanged = quoted("if-none-match: *");
             writeln!(f, "# the same by GET: 304 with if-none-match, if nothing is new")?;
-            writeln!(f, "curl -i '{url}/v1/toolkit/job/status?{query}' {key} -H 'if-none-match: *'")?;
+            writeln!(f, "{CURL} -i {get} {key} -H {unchanged}")?;
             writeln!(f, "# a large transcript, compressed on the way\n{} --compressed", ask(samples::LARGE, &key))?;
         } else {
             let newest = match files {
@@ -59,8 +60,8 @@ impl fmt::Display for Server {
         }
         writeln!(f, "# no key: 401\n{}", ask(samples::DONE, "").replace("  ", " "))?;
         writeln!(f, "# not a UUID: 400\n{}", ask("42", &key))?;
-        writeln!(f, "# neither GET nor POST: 405\ncurl -i -X PUT {url}/v1/toolkit/job/status")?;
-        writeln!(f, "# no such path: 404\ncurl -i -X POST {url}/status")
+        writeln!(f, "# neither GET nor POST: 405\n{CURL} -i -X PUT {url}/v1/toolkit/job/status")?;
+        writeln!(f, "# no such path: 404\n{CURL} -i -X POST {url}/status")
     }
 }
 
@@ -101,9 +102,4 @@ impl fmt::Display for S3 {
 /// The address, if others than this machine reach it.
 fn beyond_this_machine(listen: Option<SocketAddr>) -> Option<SocketAddr> {
     listen.filter(|address| !address.ip().is_loopback())
-}
-
-/// A shell word that says `text`.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }

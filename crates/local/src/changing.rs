@@ -9,6 +9,7 @@
 
 use std::{
     convert::Infallible,
+    fs,
     io::{self, Write},
     path::Path,
     time::Duration,
@@ -80,6 +81,7 @@ pub async fn work(directory: &Path, beside: &Path) -> Infallible {
 fn replace(path: &Path, beside: &Path, content: &str) -> io::Result<()> {
     let mut file = NamedTempFile::new_in(beside)?;
     file.write_all(content.as_bytes())?;
-    file.persist(path)?;
+    fs::rename(file.path(), path)?; // unlike `persist`, on Windows too while somebody reads the old one
+    file.disable_cleanup(true);
     Ok(())
 }

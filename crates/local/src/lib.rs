@@ -19,6 +19,7 @@ pub mod hosts;
 pub mod http;
 pub mod options;
 pub mod page;
+pub mod platform;
 pub mod s3;
 pub mod samples;
 pub mod server;

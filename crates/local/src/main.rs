@@ -2,18 +2,14 @@
 
 use std::{
     error::Error,
-    future::Future,
     io::{self, IsTerminal},
     pin::pin,
     process::ExitCode,
 };
 
 use clap::Parser;
-use local::{Console, Options, Server};
-use tokio::{
-    runtime::Runtime,
-    signal::unix::{SignalKind, signal},
-};
+use local::{Console, Options, Server, platform::told_to_stop};
+use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -46,17 +42,4 @@ async fn serve(options: Options, console: &Console) -> Result<(), Box<dyn Error>
     println!("{server}");
     console.open();
     Ok(server.run(stop).await?)
-}
-
-/// Waits for Ctrl-C or SIGTERM. From this call on neither ends the process, which has a temporary
-/// directory to remove.
-fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }

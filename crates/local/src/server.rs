@@ -6,7 +6,6 @@ use std::{
     future::Future,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    os::unix::fs::symlink,
     path::PathBuf,
     sync::Arc,
     time::SystemTime,
@@ -27,6 +26,7 @@ use crate::{
     hosts::Hosts,
     http,
     page::Page,
+    platform,
     s3::{self, Account},
     samples,
 };
@@ -186,8 +186,8 @@ impl StatusFiles {
                 .map_err(|error| system("writing the sample jobs", error))?;
             return Ok(Self::Samples(bucket));
         };
-        let own = own.canonicalize().map_err(|error| system("finding the jobs' directory", error))?;
-        symlink(&own, &bucket).map_err(|error| system("linking the jobs' directory", error))?;
+        let own = dunce::canonicalize(own).map_err(|error| system("finding the jobs' directory", error))?;
+        platform::link(&own, &bucket).map_err(|error| system("linking the jobs' directory", error))?;
         let files = Files::of(&own);
         Ok(Self::Own(own, files))
     }

@@ -19,6 +19,7 @@ use file::NextFile;
 use crate::{
     failure::Failure,
     keys::document::{Document, is_too_large},
+    platform,
     s3::{self, Location},
 };
 
@@ -65,7 +66,7 @@ impl Store {
     pub async fn read(&self) -> Result<Document, Failure> {
         let read = match self {
             Self::Object(location) => get(&s3_client().await?, location).await?.map(|(bytes, _)| bytes),
-            Self::File(path) => self.read_file(path)?,
+            Self::File(path) => self.read_file(path).await?,
         };
         self.parse(&read.ok_or_else(|| self.missing())?)
     }
@@ -131,15 +132,15 @@ impl Store {
                 .advise("run this as the file's owner, and see that its directory exists and can be written to"),
         };
         let next = NextFile::lock(path).await.map_err(unwritable)?;
-        let read = self.read_file(path)?;
+        let read = self.read_file(path).await?;
         match self.edited(read, create, &mut edit)? {
-            Some(text) => next.replace(&text).map_err(unwritable),
+            Some(text) => next.replace(&text).await.map_err(unwritable),
             None => Ok(()),
         }
     }
 
-    fn read_file(&self, path: &Path) -> Result<Option<Vec<u8>>, Failure> {
-        match fs::read(path) {
+    async fn read_file(&self, path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+        match platform::patiently(|| fs::read(path)).await {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => {

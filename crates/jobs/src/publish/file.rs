@@ -8,37 +8,26 @@ use std::{
     ffi::{OsStr, OsString},
     fs::{self, File},
     io::{self, Read as _},
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
 use job_status::{JobId, StatusFile, chain, limits::MAX_STATUS_FILE};
-use rustix::{
-    fs::{Mode, OFlags},
-    io::Errno,
-};
 use sha2::{Digest, Sha256};
 
 use super::toolkit::Toolkit;
+use crate::platform::{self, Unopened, Version};
 
-/// What tells one version of a file from another without reading it: its inode, length and times.
+/// What tells one version of a file from another without reading it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
-    inode: u64,
+    version: Version,
     length: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 impl From<&fs::Metadata> for Stamp {
     fn from(file: &fs::Metadata) -> Self {
-        Self {
-            inode: file.ino(),
-            length: file.len(),
-            modified: (file.mtime(), file.mtime_nsec()),
-            changed: (file.ctime(), file.ctime_nsec()),
-        }
+        Self { version: platform::version(file), length: file.len() }
     }
 }
 
@@ -75,6 +64,8 @@ pub enum Unread {
     NotAFile(&'static str),
     /// It changed meanwhile.
     Changing,
+    /// Somebody has it open for themselves alone.
+    Held,
     /// There is no such file.
     Gone,
 }
@@ -108,15 +99,11 @@ pub fn scan(directory: &Path) -> io::Result<Vec<Found>> {
 impl Opened {
     /// Opens a file, if it is one.
     pub fn open(path: PathBuf) -> Result<Self, Unread> {
-        // A pipe without a writer is opened at once, and then it is no file.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = File::from(rustix::fs::open(&path, flags, Mode::empty()).map_err(|error| match error {
-            Errno::NOENT => Unread::Gone,
-            Errno::LOOP => Unread::NotAFile("it is a link, which is not followed"),
-            Errno::NXIO => Unread::NotAFile("it is a socket or a device"),
-            Errno::AGAIN => Unread::Changing, // somebody has a lease on it
-            error => unreadable(&error.into()),
-        })?);
+        let file = platform::open_status_file(&path).map_err(|unopened| match unopened {
+            Unopened::NotAFile(what) => Unread::NotAFile(what),
+            Unopened::Held => Unread::Held,
+            Unopened::Other(error) => unreadable(&error),
+        })?;
         let metadata = file.metadata().map_err(|error| unreadable(&error))?;
         if metadata.is_dir() {
             return Err(Unread::Gone);
@@ -168,11 +155,13 @@ fn check(bytes: Vec<u8>) -> Result<String, Unread> {
 fn unreadable(error: &io::Error) -> Unread {
     match error.kind() {
         io::ErrorKind::NotFound => Unread::Gone,
+        _ if platform::is_held(error) => Unread::Held,
         _ => Unread::Broken(format!("it cannot be read: {error}")),
     }
 }
 
-#[cfg(test)]
+/// Linux only: `/proc` has such a file.
+#[cfg(all(test, target_os = "linux"))]
 #[allow(clippy::panic)]
 mod tests {
     use super::{Opened, Unread};

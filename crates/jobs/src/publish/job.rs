@@ -70,7 +70,7 @@ struct Broken {
 /// What may mend a broken file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mends {
-    /// Another read: it changed during the last one.
+    /// Another read: it changed during the last one, or somebody had it open for themselves.
     Read,
     /// Its writer, which may be at work.
     Writer,
@@ -202,7 +202,7 @@ impl Job {
         broken.reported |= is_news;
         match mends {
             _ if broken.reported => self.changed = work.changed.or(self.changed),
-            Mends::Read => self.retry(work, now),
+            Mends::Read => self.retry(work, now + READ_PAUSE),
             Mends::Writer | Mends::Nothing => self.retry(work, report_at),
         }
         is_news

@@ -33,12 +33,12 @@ use super::{
     upload::{Outcome, Uploader},
     watch::{Look, Unavailable, Watch},
 };
-use crate::s3::Scope;
+use crate::{platform, s3::Scope};
 
 /// From one summary to the next.
 const MINUTE: Duration = Duration::from_mins(1);
-/// What ending may take: systemd and Docker kill 10 seconds after SIGTERM or later.
-const DRAIN: Duration = Duration::from_millis(9500);
+/// What ending may take.
+const DRAIN: Duration = Duration::from_millis(platform::KILLED_AFTER - 500);
 /// The queue is looked at so often, even if nothing has happened: a permit may have come back.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -84,7 +84,7 @@ impl Publisher {
         }
     }
 
-    /// Publishes until `stop` is ready and what is pending then is sent, which it tries for 9.5 seconds.
+    /// Publishes until `stop` is ready and what is pending then is sent, which it tries for [`DRAIN`].
     ///
     /// # Errors
     /// [`Unfinished`]
@@ -235,6 +235,7 @@ impl Publisher {
             Outcome::Early => self.queue.end(work, |job, _| job.retry(work, Instant::now())),
             Outcome::Unread(Unread::Gone) => self.queue.end(work, |job, _| job.gone()),
             Outcome::Unread(Unread::Changing) => self.broken(work, Mends::Read, "it changes all the time"),
+            Outcome::Unread(Unread::Held) => self.broken(work, Mends::Read, "another process has it open"),
             Outcome::Unread(Unread::Broken(error)) => self.broken(work, Mends::Writer, &error),
             Outcome::Unread(Unread::NotAFile(error)) => self.broken(work, Mends::Nothing, error),
             Outcome::Failed(failed) => self.failed(work, &failed),

@@ -13,7 +13,6 @@ use std::{
     ffi::OsString,
     fs::{File, TryLockError},
     io,
-    os::unix::fs::MetadataExt,
     path::{self, Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -27,6 +26,7 @@ use notify::{
 use tokio::sync::Notify;
 
 use super::file::{self, Found};
+use crate::platform::{self, Identity};
 
 /// From one look at a directory to the next, if the system tells what changes in it.
 const OFTEN_ENOUGH: Duration = Duration::from_mins(1);
@@ -88,15 +88,14 @@ impl Unavailable {
         match self {
             Self::Unreadable(_) => "make the directory, and let this user read it",
             Self::Busy => "end the other publisher; one is enough for a directory",
-            Self::Unwatched(_) => "raise the limits fs.inotify.max_user_instances and max_user_watches",
+            Self::Unwatched(_) => platform::UNWATCHED,
         }
     }
 }
 
 struct Lock {
-    _file: File,
-    /// Device and inode.
-    identity: (u64, u64),
+    _file: Option<File>,
+    identity: Identity,
 }
 
 #[derive(Default)]
@@ -136,8 +135,11 @@ impl Watch {
         let (directory, shared, identity) = (self.directory.clone(), Arc::clone(&self.shared), self.lock.identity);
         let (wants_watcher, has_watcher) = (self.wants_watcher, self.watcher.is_some());
         move || {
-            let lock =
-                if identity_of(&directory.metadata()?) == identity { None } else { Some(Lock::take(&directory)?) };
+            let lock = if platform::identity(&directory.metadata()?) == identity {
+                None
+            } else {
+                Some(Lock::take(&directory)?)
+            };
             let watcher = (wants_watcher && (lock.is_some() || !has_watcher)).then(|| watcher(&directory, &shared));
             Ok(Look { files: file::scan(&directory)?, lock, watcher })
         }
@@ -172,15 +174,14 @@ impl Watch {
 
 impl Lock {
     fn take(directory: &Path) -> Result<Self, Unavailable> {
-        let file = File::open(directory)?;
-        let metadata = file.metadata()?;
+        let (file, metadata) = platform::lock_directory(directory).map_err(|error| match error {
+            TryLockError::WouldBlock => Unavailable::Busy,
+            TryLockError::Error(error) => error.into(),
+        })?;
         if !metadata.is_dir() {
             return Err(io::Error::from(io::ErrorKind::NotADirectory).into());
         }
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            return Err(Unavailable::Busy);
-        }
-        Ok(Self { _file: file, identity: identity_of(&metadata) })
+        Ok(Self { _file: file, identity: platform::identity(&metadata) })
     }
 }
 
@@ -218,10 +219,6 @@ fn watcher(directory: &Path, shared: &Arc<Shared>) -> notify::Result<Recommended
     let mut watcher = notify::recommended_watcher(move |event| noted.note(&path, event))?;
     watcher.watch(directory, RecursiveMode::NonRecursive)?;
     Ok(watcher)
-}
-
-fn identity_of(directory: &std::fs::Metadata) -> (u64, u64) {
-    (directory.dev(), directory.ino())
 }
 
 fn is_change(kind: EventKind) -> bool {

@@ -1,10 +1,12 @@
 //! The program, an S3 for it, and a publisher that runs.
 
 use std::{
+    env,
+    ffi::OsString,
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{ExitStatus, Output, Stdio},
+    process::{Output, Stdio},
 };
 
 use aws_sdk_s3::{
@@ -12,6 +14,7 @@ use aws_sdk_s3::{
     config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
     operation::get_object::GetObjectOutput,
 };
+#[cfg(unix)]
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -74,6 +77,7 @@ pub fn jobs(s3: SocketAddr, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env_clear()
+        .envs(system())
         .env("AWS_ENDPOINT_URL_S3", format!("http://{s3}"))
         .env("AWS_REGION", "us-east-1")
         .env("AWS_ACCESS_KEY_ID", local::s3::ACCESS_KEY)
@@ -83,6 +87,11 @@ pub fn jobs(s3: SocketAddr, arguments: &[&str]) -> Command {
         .stderr(Stdio::piped())
         .kill_on_drop(true);
     command
+}
+
+/// What no program of Windows can do without; nothing elsewhere.
+fn system() -> Option<(&'static str, OsString)> {
+    Some(("SystemRoot", env::var_os("SystemRoot")?))
 }
 
 /// The program without an S3.
@@ -141,18 +150,21 @@ impl Publisher {
         }
     }
 
-    /// Bytes that it has read so far, from files and connections.
+    /// Bytes that it has read so far, from files and connections. Linux only.
+    #[cfg(target_os = "linux")]
     pub fn bytes_read(&self) -> u64 {
         let io = fs::read_to_string(format!("/proc/{}/io", self.child.id().unwrap())).unwrap();
         io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
     }
 
-    /// The most that was resident at a time, in bytes.
+    /// The most that was resident at a time, in bytes. Linux only.
+    #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> usize {
         peak_memory(&self.child)
     }
 
     /// Sends SIGTERM; the exit code, and what it logged until then.
+    #[cfg(unix)]
     pub async fn stop(mut self) -> (Option<i32>, Vec<Value>) {
         self.signal(Signal::SIGTERM);
         let mut lines = Vec::new();
@@ -163,6 +175,7 @@ impl Publisher {
     }
 
     /// Sends a signal and reads no more of its log; the exit code.
+    #[cfg(unix)]
     pub async fn abandon(mut self, signal: Signal) -> Option<i32> {
         self.signal(signal);
         self.ended().await.code()
@@ -170,15 +183,16 @@ impl Publisher {
 
     /// Ends it as a crash of the machine would.
     pub async fn kill(mut self) {
-        self.signal(Signal::SIGKILL);
-        self.ended().await;
+        self.child.kill().await.unwrap();
     }
 
+    #[cfg(unix)]
     fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id().unwrap().try_into().unwrap()), signal).unwrap();
     }
 
-    async fn ended(&mut self) -> ExitStatus {
+    #[cfg(unix)]
+    async fn ended(&mut self) -> std::process::ExitStatus {
         self.child.wait().await.unwrap()
     }
 }

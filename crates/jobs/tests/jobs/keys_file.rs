@@ -1,8 +1,9 @@
 //! `jobs keys` and what lies beside a keyring's file: links, locks, and what a killed command leaves.
 
+#[cfg(unix)]
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::{
     fs::{self, File},
-    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -14,7 +15,7 @@ use tokio::{
     process::Command,
 };
 
-use crate::harness::{offline, run};
+use crate::harness::{offline, run, run_with};
 
 struct Directory(TempDir);
 
@@ -48,6 +49,7 @@ impl Directory {
     }
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_keyrings_file_keeps_its_mode_and_its_owner_and_the_links_to_it() {
     let directory = Directory::new();
@@ -63,6 +65,7 @@ async fn a_keyrings_file_keeps_its_mode_and_its_owner_and_the_links_to_it() {
     assert_eq!(directory.names(), ["keyring.json", "real.json"]);
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_new_keyring_is_made_where_links_lead_and_nobody_else_may_read_it() {
     let directory = Directory::new();
@@ -82,6 +85,24 @@ async fn a_new_keyring_is_made_where_links_lead_and_nobody_else_may_read_it() {
 }
 
 #[tokio::test]
+async fn a_keyring_with_the_ends_of_lines_of_windows_is_changed_wherever_it_lies() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().join("Schlüssel für Привет");
+    fs::create_dir(&folder).unwrap();
+    let keyring = folder.join("key ring.json");
+    fs::write(&keyring, "\u{feff}{\r\n  \"keys\": []\r\n}\r\n").unwrap();
+    let mut command = offline(&["keys", "add", "acme"]);
+    command.env("JOBS_RING", &keyring);
+    let (code, key, stderr) = run(command).await;
+    assert_eq!(code, 0, "{stderr}");
+    let whose = offline(&["keys", "whose", "--json", "--ring", keyring.to_str().unwrap()]);
+    let (code, stdout, stderr) = run_with(whose, &format!("\u{feff}{}\r\n", key.trim())).await;
+    assert!(code == 0 && stdout.contains("\"acme\""), "{stdout}{stderr}");
+    let names: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["key ring.json"]);
+}
+
+#[tokio::test]
 async fn a_held_lock_is_waited_for_with_a_word() {
     let directory = Directory::new();
     fs::write(directory.path("keyring.json"), "{\"keys\":[]}").unwrap();
@@ -91,7 +112,22 @@ async fn a_held_lock_is_waited_for_with_a_word() {
     let mut words = BufReader::new(child.stderr.take().unwrap()).lines();
     let word = words.next_line().await.unwrap().unwrap();
     assert!(word.starts_with("waiting for another command, which has locked ") && word.contains(".lock"), "{word}");
-    // NFS gives an exclusive lock only to who may write.
+    drop(lock);
+    assert_eq!(child.wait().await.unwrap().code(), Some(0));
+    assert_eq!(directory.key_names("keyring.json"), ["acme"]);
+    assert_eq!(directory.names(), ["keyring.json"]);
+}
+
+/// Linux only: /proc has the flags. NFS gives an exclusive lock only to who may write.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_lock_is_open_for_writing() {
+    let directory = Directory::new();
+    fs::write(directory.path("keyring.json"), "{\"keys\":[]}").unwrap();
+    let lock = File::create(directory.path("keyring.json.lock")).unwrap();
+    lock.lock().unwrap();
+    let mut child = directory.keys(&["add", "acme"]).stderr(Stdio::piped()).spawn().unwrap();
+    BufReader::new(child.stderr.take().unwrap()).lines().next_line().await.unwrap(); // it waits
     let opened = format!("/proc/{}/fdinfo", child.id().unwrap());
     let opened = fs::read_dir(opened).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let named = |fd: &String| {
@@ -102,11 +138,6 @@ async fn a_held_lock_is_waited_for_with_a_word() {
     let info = fs::read_to_string(format!("/proc/{}/fdinfo/{fd}", child.id().unwrap())).unwrap();
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
     assert_ne!(u32::from_str_radix(flags.trim(), 8).unwrap() & 0o3, 0, "it is open for reading only: {info}");
-
-    drop(lock);
-    assert_eq!(child.wait().await.unwrap().code(), Some(0));
-    assert_eq!(directory.key_names("keyring.json"), ["acme"]);
-    assert_eq!(directory.names(), ["keyring.json"]);
 }
 
 #[tokio::test]
@@ -130,6 +161,7 @@ async fn a_killed_command_leaves_nothing_that_the_next_one_does_not_take_away() 
     assert_eq!(directory.key_names("keyring.json").last().unwrap(), "beta");
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_link_in_the_place_of_the_lock_is_refused_and_what_it_leads_to_is_not_touched() {
     let directory = Directory::new();
@@ -141,6 +173,7 @@ async fn a_link_in_the_place_of_the_lock_is_refused_and_what_it_leads_to_is_not_
     assert_eq!(read(&directory.path("other")), "somebody else's");
 }
 
+#[cfg(unix)]
 fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap()
 }

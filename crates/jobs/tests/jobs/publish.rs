@@ -74,6 +74,7 @@ async fn nothing_but_status_files_is_published() {
     assert!(files(&s3.objects()).is_empty());
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_new_file_is_published_at_once_and_its_changes_settle() {
     let (s3, directory) = (S3::start().await, directory());
@@ -88,6 +89,7 @@ async fn a_new_file_is_published_at_once_and_its_changes_settle() {
     assert_eq!(files(&s3.objects())[&format!("{JOB}.json")], b"{\"n\":19}");
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn what_is_pending_at_sigterm_is_sent() {
     let (s3, directory) = (S3::start().await, directory());

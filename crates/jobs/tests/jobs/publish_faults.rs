@@ -9,6 +9,7 @@ use crate::harness::{Publisher, S3, files, jobs, offline, run};
 
 const JOB: &str = "e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7";
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_half_written_file_waits_until_it_is_whole_and_is_reported_once() {
     let (s3, directory) = (S3::start().await, tempfile::tempdir().unwrap());
@@ -33,6 +34,7 @@ async fn a_half_written_file_waits_until_it_is_whole_and_is_reported_once() {
     assert!(lines.iter().all(|line| line["event"] != "broken"), "{lines:?}");
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn files_wait_for_an_s3_that_is_away() {
     let directory = tempfile::tempdir().unwrap();
@@ -72,12 +74,13 @@ async fn a_directory_has_one_publisher() {
 #[tokio::test]
 async fn what_cannot_be_published_is_said_at_the_start() {
     let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().to_str().unwrap();
+    let (path, file) = (directory.path().to_str().unwrap(), directory.path().join("file"));
+    fs::write(&file, "").unwrap();
     for (arguments, expected, word) in [
         (["publish", path, "jobs/"], 2, "s3://"),
         (["publish", path, "s3://jobs/prefix"], 2, "does not end in /"),
         (["publish", "/nowhere", "s3://jobs/"], 6, "make the directory"),
-        (["publish", "/proc/self/status", "s3://jobs/"], 6, "not a directory"),
+        (["publish", file.to_str().unwrap(), "s3://jobs/"], 6, "not a directory"),
     ] {
         let (code, _, stderr) = run(offline(&arguments)).await;
         assert!(code == expected && stderr.contains(word), "{arguments:?}: {stderr}");

@@ -1,6 +1,8 @@
 //! `jobs publish` when something else than a status file has the name of one.
 
-use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
+use std::fs;
+#[cfg(unix)]
+use std::{os::unix::fs::symlink, path::Path, process::Command};
 
 use serde_json::{Value, json};
 
@@ -9,10 +11,12 @@ use crate::harness::{Publisher, S3, files, run};
 const JOB: &str = "e6d7f3c0-9c9f-4b8a-b7c3-f0e3c9f6b9d7";
 const OTHER: &str = "00000000-0000-4000-8000-000000000000";
 
+#[cfg(unix)]
 fn make_pipe(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn links_and_pipes_are_named_once_and_not_followed() {
     let (s3, directory, elsewhere) = (S3::start().await, tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -46,6 +50,33 @@ async fn links_and_pipes_are_named_once_and_not_followed() {
 }
 
 #[tokio::test]
+async fn a_directory_may_have_spaces_and_letters_of_all_scripts_in_its_name() {
+    let (s3, parent) = (S3::start().await, tempfile::tempdir().unwrap());
+    let directory = parent.path().join("Aufträge für Привет");
+    fs::create_dir(&directory).unwrap();
+    fs::write(directory.join(format!("{JOB}.json")), "{}").unwrap();
+    let (code, _, log) = run(s3.jobs(&["publish", directory.to_str().unwrap(), "s3://jobs/", "--once"])).await;
+    assert_eq!((code, files(&s3.objects())), (0, files(&directory)), "{log}");
+}
+
+/// Windows only: elsewhere nobody can keep others from a file by opening it.
+#[cfg(windows)]
+#[tokio::test]
+async fn a_file_that_somebody_has_open_for_themselves_is_published_once_it_is_closed() {
+    use std::{fs::OpenOptions, io::Write, os::windows::fs::OpenOptionsExt};
+
+    let (s3, directory) = (S3::start().await, tempfile::tempdir().unwrap());
+    let path = directory.path().join(format!("{JOB}.json"));
+    let mut held = OpenOptions::new().write(true).create(true).share_mode(0).open(&path).unwrap();
+    held.write_all(b"{}").unwrap();
+    let mut publisher = Publisher::start(s3.address, directory.path(), &[]).await;
+    fs::write(directory.path().join(format!("{OTHER}.json")), "{}").unwrap();
+    assert_eq!(publisher.line("published").await["job_id"], OTHER);
+    drop(held);
+    assert_eq!(publisher.line("published").await["job_id"], JOB);
+}
+
+#[tokio::test]
 async fn numbers_that_json_does_not_have_are_published_as_null() {
     let (s3, directory) = (S3::start().await, tempfile::tempdir().unwrap());
     let name = format!("{JOB}.json");
@@ -59,6 +90,7 @@ async fn numbers_that_json_does_not_have_are_published_as_null() {
     }
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_file_that_is_swapped_for_a_pipe_stops_neither_the_others_nor_the_end() {
     let (s3, directory) = (S3::start().await, tempfile::tempdir().unwrap());
@@ -80,6 +112,7 @@ async fn a_file_that_is_swapped_for_a_pipe_stops_neither_the_others_nor_the_end(
     assert_eq!(code, Some(1)); // what is there now is no file
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_broken_file_at_the_end_is_in_the_exit_code() {
     let (s3, directory) = (S3::start().await, tempfile::tempdir().unwrap());
@@ -90,6 +123,7 @@ async fn a_broken_file_at_the_end_is_in_the_exit_code() {
     assert!(lines.iter().any(|line| line["event"] == "broken" && line["job_id"] == JOB), "{lines:?}");
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn polls_of_a_toolkit_are_counted_and_not_published() {
     let (s3, directory) = (S3::start().await, tempfile::tempdir().unwrap());

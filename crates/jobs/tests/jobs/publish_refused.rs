@@ -129,6 +129,8 @@ async fn finished_files_do_not_wait_for_progress() {
     worker.abort();
 }
 
+/// Linux only: what was read is in /proc.
+#[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_written_slowly_is_read_now_and_then() {
     let (s3, directory) = (S3::start().await, tempfile::tempdir().unwrap());

@@ -1,6 +1,6 @@
 //! The binary, and what it asks.
 
-use std::process::Stdio;
+use std::{env, ffi::OsString, process::Stdio};
 
 use clap::Parser;
 use local::{Options, Server};
@@ -24,15 +24,26 @@ pub fn jobs(url: &str, arguments: &[&str]) -> Command {
     program(env!("CARGO_BIN_EXE_jobs"), url, arguments)
 }
 
-/// The binary in a shell, whose line begins it by `"$0" "$@"`.
+/// Linux only: the binary in a shell, whose line begins it by `"$0" "$@"`.
 pub fn jobs_in_shell(line: &str, url: &str, arguments: &[&str]) -> Command {
     program("/bin/sh", url, &[&["-c", line, env!("CARGO_BIN_EXE_jobs")], arguments].concat())
 }
 
 fn program(name: &str, url: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(name);
-    command.env_clear().env("JOBS_URL", url).env("JOBS_API_KEY", KEY).args(arguments).stdin(Stdio::null());
     command
+        .env_clear()
+        .envs(system())
+        .env("JOBS_URL", url)
+        .env("JOBS_API_KEY", KEY)
+        .args(arguments)
+        .stdin(Stdio::null());
+    command
+}
+
+/// What no program of Windows can do without; nothing elsewhere.
+fn system() -> Option<(&'static str, OsString)> {
+    Some(("SystemRoot", env::var_os("SystemRoot")?))
 }
 
 /// Runs it to its end.

@@ -57,6 +57,21 @@ async fn the_key_comes_from_the_environment_or_from_a_file() {
 }
 
 #[tokio::test]
+async fn a_file_with_the_key_is_what_editors_and_shells_of_all_systems_write() {
+    let server = scripted([found("", DONE)]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("Schlüssel für Привет.txt");
+    let utf16: Vec<u8> = "\u{feff}key of the file\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in ["\u{feff}key of the file\r\n".into(), utf16] {
+        fs::write(&file, bytes).unwrap();
+        let ended = end(jobs(server.url(), &["status", JOB, "--api-key-file", file.to_str().unwrap()])).await;
+        assert_eq!(ended.code, 0, "{ended:?}");
+        let [head] = server.take_requests().try_into().unwrap();
+        assert!(head.contains("\r\nx-api-key: key of the file\r\n"), "{head}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_url_or_no_job_is_refused_before_anything_is_asked() {
     let server = scripted([found("", DONE)]).await;
     for url in [
@@ -77,6 +92,8 @@ async fn what_is_no_url_or_no_job_is_refused_before_anything_is_asked() {
     assert_eq!(asked(&server), [format!("GET /v1/toolkit/job/status?job_id={JOB} HTTP/1.1")]);
 }
 
+/// Linux only: elsewhere no variable says whom the system trusts.
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn https_is_trusted_as_the_operating_system_trusts() {
     let (acceptor, authority) = tls();
@@ -94,6 +111,8 @@ async fn https_is_trusted_as_the_operating_system_trusts() {
     assert!(ended.stderr.contains("certificate"), "{ended:?}");
 }
 
+/// Linux only: elsewhere no variable says whom the system trusts.
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn without_tls_no_certificates_are_needed() {
     let server = scripted([found("", DONE)]).await;

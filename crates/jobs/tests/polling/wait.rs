@@ -94,6 +94,8 @@ async fn what_is_nested_deep_stays_in_its_line_and_nothing_that_a_terminal_acts_
     assert_eq!(run(&server, &["wait", JOB, "--json"]).await.stdout, format!("{file}\n"));
 }
 
+/// Linux only: a shell there limits memory.
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn memory_is_bounded_by_the_largest_status_however_small_it_travels_or_deep_it_is() {
     const DEPTH: usize = 5 * 1024 * 1024;
@@ -322,6 +324,8 @@ async fn a_stalled_job_is_shown_and_given_up_if_that_is_asked_for() {
     assert_eq!((ended.code, ended.stdout), (7, format!("{RUNNING}\n")));
 }
 
+/// Linux only: it has a device that is always full.
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_full_disk_behind_stderr_changes_no_exit_code() {
     for (answers, verb, code) in [

@@ -6,7 +6,6 @@ use std::{
     fs::{self, File},
     future::pending,
     net::SocketAddr,
-    os::unix::fs::MetadataExt,
     path::Path,
     sync::mpsc::TryRecvError,
     thread,
@@ -29,6 +28,7 @@ use harness::{exchange, get, list, poll, post, start};
 
 mod foreign;
 mod harness;
+#[cfg(unix)] // signals and pipes
 mod stop;
 
 #[tokio::test]
@@ -95,16 +95,27 @@ async fn the_banner_offers_the_newest_job_of_the_directory_and_warns_of_names_th
         File::options().write(true).open(&path).unwrap().set_modified(written - age).unwrap();
     }
     let local = start(&["--jobs", jobs.path().to_str().unwrap()]).await;
-    assert!(local.printed.contains(&format!("# a job\ncurl -i {}", local.url)), "{}", local.printed);
-    assert!(local.printed.contains(&format!(r#"-d '{{"job_id":"{DONE}"}}'"#)), "{}", local.printed);
+    assert!(local.printed.contains(&offered(&local.url, DONE)), "{}", local.printed);
     let warnings: Vec<_> = local.printed.lines().filter(|line| line.contains("warning")).collect();
     assert_eq!(warnings, [format!("  warning   {capital} is not served: a status file is named in lower case")]);
 
     let empty = tempfile::tempdir().unwrap();
     let local = start(&["--jobs", empty.path().to_str().unwrap()]).await;
-    assert!(local.printed.contains(r#"-d '{"job_id":"<job_id>"}'"#), "{}", local.printed);
+    assert!(local.printed.contains(&offered(&local.url, "<job_id>")), "{}", local.printed);
 }
 
+/// What the banner says of a job in one's own directory.
+fn offered(url: &str, job_id: &str) -> String {
+    if cfg!(windows) {
+        let url = format!("{url}/v1/toolkit/job/status?job_id={job_id}");
+        format!("# a job\ncurl.exe -i \"{url}\" -H \"x-api-key: demo-key\"\n")
+    } else {
+        let body = format!(r#"{{"job_id":"{job_id}"}}"#);
+        format!("# a job\ncurl -i {url}/v1/toolkit/job/status -H 'x-api-key: demo-key' -d '{body}'\n")
+    }
+}
+
+#[cfg(unix)]
 #[tokio::test]
 async fn the_printed_commands_are_good_shell_whatever_the_key() {
     let key = r#"it's "$HOME" \ `id`"#;
@@ -136,7 +147,9 @@ fn the_help_is_plain_text() {
 async fn a_sample_that_changes_is_the_first_to_be_offered_and_is_there_from_the_first_request() {
     let local = start(&[]).await;
     let pasted = local.printed.lines().find(|line| !line.starts_with([' ', '#']) && line.contains(CHANGING)).unwrap();
-    assert_eq!(pasted, format!("JOBS_API_KEY='demo-key' cargo jobs wait --url {} {CHANGING}", local.url));
+    let wait = format!("cargo jobs wait --url {} {CHANGING}", local.url);
+    let key = if cfg!(windows) { "$env:JOBS_API_KEY='demo-key';" } else { "JOBS_API_KEY='demo-key'" };
+    assert_eq!(pasted, format!("{key} {wait}"));
     assert!(local.printed.find(pasted) < local.printed.find("curl"), "{}", local.printed);
     let queued = poll(&local.url, CHANGING).await;
     assert!(queued.contains(&format!(r#""response":{},"#, changing::status_file(0))), "{queued}");
@@ -224,9 +237,9 @@ async fn the_sample_that_changes_is_written_into_the_served_directory() {
     let (url, printed) = (server.url().to_owned(), server.to_string());
     let directory = printed.lines().find_map(|line| line.trim().strip_prefix("samples")).unwrap();
     let path = Path::new(directory.split_whitespace().next().unwrap()).join(format!("{CHANGING}.json"));
-    let first = fs::metadata(&path).unwrap().ino();
+    let first = fs::metadata(&path).unwrap().modified().unwrap();
     tokio::spawn(server.run(pending()));
-    while fs::metadata(&path).unwrap().ino() == first {
+    while fs::metadata(&path).unwrap().modified().unwrap() == first {
         let queued = poll(&url, CHANGING).await;
         assert!(queued.contains(&changing::status_file(0)), "{queued}");
     }
@@ -235,7 +248,7 @@ async fn the_sample_that_changes_is_written_into_the_served_directory() {
 #[tokio::test]
 async fn it_prints_a_curl_for_each_outcome() {
     let local = start(&[]).await;
-    let curls: Vec<_> = local.printed.lines().filter(|line| line.starts_with("curl ")).collect();
+    let curls: Vec<_> = local.printed.lines().filter(|line| line.starts_with("curl")).collect();
     assert_eq!(curls.len(), 12, "{}", local.printed);
     assert!(
         curls[0].contains(&local.url) && curls[0].contains("x-api-key: demo-key") && curls[0].contains(DONE),

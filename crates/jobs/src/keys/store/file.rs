@@ -4,9 +4,8 @@
 //! gone with it, and the next command takes the file over.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, TryLockError},
     io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, fchown},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,7 +13,7 @@ use std::{
 use tempfile::{NamedTempFile, TempPath};
 use tokio::time::{Instant, sleep};
 
-use crate::output::remark;
+use crate::{output::remark, platform};
 
 /// From here on it says that it waits for another command.
 const SILENCE: Duration = Duration::from_secs(1);
@@ -40,15 +39,12 @@ impl NextFile {
         let begin = Instant::now();
         let mut silent = true;
         loop {
-            // For writing, because NFS gives an exclusive lock to nobody else.
-            let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
-            match file.try_lock() {
-                Ok(()) if is_at(&path, &file)? => {
+            match platform::lock_file(&path) {
+                Ok(file) => {
                     file.set_len(0)?; // somebody may have been killed while writing it
                     let file = NamedTempFile::from_parts(file, TempPath::try_from_path(&path)?);
                     return Ok(Self { file, keyring });
                 }
-                Ok(()) => {} // it has become the keyring, or was removed
                 Err(TryLockError::WouldBlock) if begin.elapsed() > PATIENCE => {
                     let why = format!("another command has locked {} for a minute", path.display());
                     return Err(io::Error::new(io::ErrorKind::TimedOut, why));
@@ -60,6 +56,10 @@ impl NextFile {
                     }
                     sleep(PAUSE.mul_f64(fastrand::f64())).await;
                 }
+                // It is about to be gone.
+                Err(TryLockError::Error(error)) if platform::is_held(&error) && begin.elapsed() < SILENCE => {
+                    sleep(PAUSE).await;
+                }
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }
@@ -67,41 +67,25 @@ impl NextFile {
 
     /// Puts a file with this text in the keyring's place, with the owner and the permissions of the old
     /// one.
-    pub fn replace(mut self, text: &str) -> io::Result<()> {
+    pub async fn replace(mut self, text: &str) -> io::Result<()> {
         self.file.write_all(text.as_bytes())?;
         let file = self.file.as_file();
         if let Ok(old) = fs::metadata(&self.keyring) {
-            let new = file.metadata()?;
-            if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-                fchown(file, Some(old.uid()), Some(old.gid()))?;
-            }
-            file.set_permissions(old.permissions())?;
+            platform::keep_owner(file, &old)?;
         }
         file.sync_all()?;
-        self.file.persist(&self.keyring)?;
-        File::open(directory(&self.keyring))?.sync_all()
+        platform::patiently(|| fs::rename(self.file.path(), &self.keyring)).await?;
+        self.file.disable_cleanup(true); // its name may be another command's by now
+        platform::sync_directory(directory(&self.keyring))
     }
 }
 
 /// Where links lead to, so that what is there is replaced and not they themselves; it need not be there.
 fn target(path: &Path) -> io::Result<PathBuf> {
-    match (path.canonicalize(), fs::read_link(path)) {
+    match (dunce::canonicalize(path), fs::read_link(path)) {
         (Err(error), Ok(to)) if error.kind() == io::ErrorKind::NotFound => target(&directory(path).join(to)),
         (Err(error), Err(_)) if error.kind() == io::ErrorKind::NotFound => Ok(path.into()),
         (result, _) => result,
-    }
-}
-
-/// Whether a file is still the one at this path. A link there is never followed.
-fn is_at(path: &Path, file: &File) -> io::Result<bool> {
-    let opened = file.metadata()?;
-    match fs::symlink_metadata(path) {
-        Ok(there) if there.is_symlink() => {
-            Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} is a link", path.display())))
-        }
-        Ok(there) => Ok((there.dev(), there.ino()) == (opened.dev(), opened.ino())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    process::Command,
+    process::{Child, Command},
 };
 
 use crate::harness::{offline, run, run_with};
@@ -42,11 +42,27 @@ impl Directory {
         command
     }
 
+    /// A command that has the lock of this keyring, and reads, judges and writes for a while.
+    async fn at_work(&self, keyring: &str) -> Child {
+        fs::write(self.path("keyring.json"), keyring).unwrap();
+        let child = self.keys(&["add", "acme"]).spawn().unwrap();
+        while !self.path("keyring.json.lock").exists() {
+            tokio::task::yield_now().await;
+        }
+        child
+    }
+
     fn key_names(&self, file: &str) -> Vec<String> {
         let json: Value = serde_json::from_slice(&fs::read(self.path(file)).unwrap()).unwrap();
         let names = json["keys"].as_array().unwrap().iter().map(|key| key["name"].as_str().unwrap().to_owned());
         names.collect()
     }
+}
+
+/// A keyring that takes its time.
+fn large() -> String {
+    let entry = |number: u32| json!({ "name": format!("key-{number}"), "sha256": format!("{number:064x}") });
+    json!({ "keys": (0..50_000).map(entry).collect::<Vec<_>>() }).to_string()
 }
 
 #[cfg(unix)]
@@ -123,19 +139,12 @@ async fn a_held_lock_is_waited_for_with_a_word() {
 #[tokio::test]
 async fn the_lock_is_open_for_writing() {
     let directory = Directory::new();
-    fs::write(directory.path("keyring.json"), "{\"keys\":[]}").unwrap();
-    let lock = File::create(directory.path("keyring.json.lock")).unwrap();
-    lock.lock().unwrap();
-    let mut child = directory.keys(&["add", "acme"]).stderr(Stdio::piped()).spawn().unwrap();
-    BufReader::new(child.stderr.take().unwrap()).lines().next_line().await.unwrap(); // it waits
-    let opened = format!("/proc/{}/fdinfo", child.id().unwrap());
-    let opened = fs::read_dir(opened).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let named = |fd: &String| {
-        fs::read_link(format!("/proc/{}/fd/{fd}", child.id().unwrap()))
-            .is_ok_and(|path| path.ends_with("keyring.json.lock"))
-    };
-    let fd = opened.into_iter().find(named).unwrap();
-    let info = fs::read_to_string(format!("/proc/{}/fdinfo/{fd}", child.id().unwrap())).unwrap();
+    let child = directory.at_work(&large()).await;
+    let process = PathBuf::from(format!("/proc/{}", child.id().unwrap()));
+    let opened = fs::read_dir(process.join("fd")).unwrap().map(|entry| entry.unwrap());
+    let is_lock = |path: &Path| fs::read_link(path).is_ok_and(|path| path.ends_with("keyring.json.lock"));
+    let lock = opened.into_iter().find(|entry| is_lock(&entry.path())).unwrap();
+    let info = fs::read_to_string(process.join("fdinfo").join(lock.file_name())).unwrap();
     let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
     assert_ne!(u32::from_str_radix(flags.trim(), 8).unwrap() & 0o3, 0, "it is open for reading only: {info}");
 }
@@ -143,14 +152,8 @@ async fn the_lock_is_open_for_writing() {
 #[tokio::test]
 async fn a_killed_command_leaves_nothing_that_the_next_one_does_not_take_away() {
     let directory = Directory::new();
-    let entry = |number: u32| json!({ "name": format!("key-{number}"), "sha256": format!("{number:064x}") });
-    let large = json!({ "keys": (0..50_000).map(entry).collect::<Vec<_>>() }).to_string();
-    fs::write(directory.path("keyring.json"), &large).unwrap();
-    // It has the lock and reads, judges and writes for a while.
-    let mut child = directory.keys(&["add", "acme"]).spawn().unwrap();
-    while !directory.path("keyring.json.lock").exists() {
-        tokio::task::yield_now().await;
-    }
+    let large = large();
+    let mut child = directory.at_work(&large).await;
     child.kill().await.unwrap();
     assert_eq!(directory.names(), ["keyring.json", "keyring.json.lock"]);
     assert_eq!(fs::read_to_string(directory.path("keyring.json")).unwrap(), large);

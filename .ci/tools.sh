@@ -21,6 +21,7 @@ trap ended EXIT
 ended() {
     local status=$?
     if [ "$status" -ne 0 ] && [ "$step" ]; then printf '==== %s has failed\n' "$step"; fi
+    if [ -e "$fresh/not-tested" ]; then cat "$fresh/not-tested"; fi
     # shellcheck disable=SC2046 # a word for each process
     kill $(jobs -p) 2> /dev/null || true
     rm -rf "$fresh"
@@ -50,6 +51,10 @@ main() {
         printf '\n==== %s (%ss)\n' "$step" "$SECONDS"
         "$step"
     done
+}
+
+not_tested() { # not_tested WHAT: says so at the very end
+    printf 'NOT TESTED: %s\n' "$1" >> "$fresh/not-tested"
 }
 
 clone() { # clone FOLDER: a fresh clone, with what is changed and known to git

@@ -13,10 +13,9 @@ use testbed::{
 };
 use tokio::time::Instant;
 
-use crate::{
-    harness::{Deployment, Request, fast_timers, send, start_binary},
-    soak::usage,
-};
+use crate::harness::{Deployment, Request, fast_timers, send, start_binary};
+#[cfg(target_os = "linux")]
+use crate::soak::usage;
 
 const SMALL_FILE: &str = r#"{"job_status":"running"}"#;
 
@@ -114,6 +113,8 @@ async fn a_permit_is_free_again_after_every_kind_of_answer() {
 }
 
 /// The noise is as much as fits when compressed, so that every buffer is as large as it can be.
+/// Linux only: the memory of a process is in /proc.
+#[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn many_large_files_at_once_stay_within_the_memory_of_the_function() {
     const CALLERS: usize = 24;

@@ -37,7 +37,7 @@ jobs. With --state, --outcome or --stalled, status files are read from the newes
 Exit codes: 0 done; 1 there may be more such jobs in files that were not read; 2 usage; 6 S3 could not be asked.";
 
 /// States of a worker's own.
-type Words = Vec<String>;
+pub type Words = Vec<String>;
 
 /// Lists the newest jobs of a bucket and how they stand
 ///
@@ -117,6 +117,6 @@ fn begin(text: &str) -> Result<String, &'static str> {
 }
 
 /// States that are unfinished; none if the variable is empty.
-fn words(text: &str) -> Result<Words, String> {
+pub fn words(text: &str) -> Result<Words, String> {
     if text.is_empty() { Ok(Words::new()) } else { parse_unfinished_states(text) }
 }

@@ -20,6 +20,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     failure::Failure,
+    list::{Words, words},
     output::remark,
     s3::{self, Store, backoff, within},
     status_document::{JobResult, StatusDocument, heartbeat, progress, result, seconds, span},
@@ -76,9 +77,9 @@ pub struct Set {
     #[arg(long, value_name = "SPAN", value_parser = span)]
     retry_after: Option<Duration>,
 
-    /// States of the worker's own that are unfinished, as the endpoint has them
-    #[arg(long, env = "UNFINISHED_STATES", value_name = "STATES", value_delimiter = ',', value_parser = |word: &str| Ok::<_, Infallible>(word.trim().to_owned()))]
-    unfinished_states: Vec<String>,
+    /// States of the worker's own that are unfinished, separated by commas, as the endpoint has them
+    #[arg(long, env = "UNFINISHED_STATES", value_name = "WORDS", default_value = "", hide_default_value = true, value_parser = words)]
+    unfinished_states: Words,
 
     /// Overwrite the state of a job that has ended, too
     #[arg(long)]

@@ -3,7 +3,7 @@
 //! S3 lists by key, so the newest are known only when all keys have been seen. Of these, as many stay in
 //! memory as are wanted. Keys with a further slash are not listed one by one.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
+use std::{cmp::Reverse, collections::BinaryHeap, rc::Rc};
 
 use aws_sdk_s3::{
     Client,
@@ -35,7 +35,7 @@ pub struct Listed {
 #[derive(Default)]
 pub struct Listing {
     /// The newest first.
-    pub newest: Vec<Listed>,
+    pub newest: Vec<Rc<Listed>>,
     /// Status files, all in all.
     pub jobs: usize,
     /// Keys that are no status file's.
@@ -91,7 +91,7 @@ pub async fn list(
         listing.requests += 1;
         seen(listing.jobs);
     }
-    listing.newest = newest.into_sorted_vec().into_iter().map(|Reverse(listed)| listed).collect();
+    listing.newest = newest.into_sorted_vec().into_iter().map(|Reverse(listed)| Rc::new(listed)).collect();
     Ok(listing)
 }
 

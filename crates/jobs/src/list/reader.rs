@@ -56,7 +56,7 @@ impl Reader {
     ///
     /// # Errors
     /// S3 can't be asked, or says no to all.
-    pub async fn read(&mut self, files: &[Listed], takes: impl FnMut(Rc<Row>) -> bool) -> Result<(), Failure> {
+    pub async fn read(&mut self, files: &[Rc<Listed>], takes: impl FnMut(Rc<Row>) -> bool) -> Result<(), Failure> {
         let mut known = std::mem::take(&mut self.known);
         let unchanged = files.iter().filter_map(|file| known.remove(&file.id).filter(|row| row.listed == *file));
         self.known = unchanged.map(|row| (row.listed.id, row)).collect();
@@ -68,11 +68,11 @@ impl Reader {
 
     async fn read_to(
         &self,
-        files: &[Listed],
+        files: &[Rc<Listed>],
         fresh: &mut Vec<Rc<Row>>,
         mut takes: impl FnMut(Rc<Row>) -> bool,
     ) -> Result<(), Failure> {
-        let row = async |file: &Listed| match self.known.get(&file.id) {
+        let row = async |file: &Rc<Listed>| match self.known.get(&file.id) {
             Some(row) => Ok(Some(Rc::clone(row))),
             None => Ok(self.row(file).await?.map(Rc::new)),
         };
@@ -90,20 +90,20 @@ impl Reader {
     }
 
     /// The row of one file; `None` if it is gone.
-    async fn row(&self, file: &Listed) -> Result<Option<Row>, Failure> {
+    async fn row(&self, file: &Rc<Listed>) -> Result<Option<Row>, Failure> {
         let mut attempts = 0;
         loop {
             attempts += 1;
             let object = match self.get(file.id).await? {
                 Answer::Object(object) => object,
                 Answer::Gone => return Ok(None),
-                Answer::Refused(why) => return Ok(Some(Row::new(file.clone(), file.written, Err(why), &[]))),
+                Answer::Refused(why) => return Ok(Some(Row::new(Rc::clone(file), file.written, Err(why), &[]))),
             };
             let written = object.last_modified.unwrap_or(file.written);
             let length = object.content_length.and_then(|length| length.try_into().ok()).unwrap_or(LARGEST);
             if length > LARGEST {
                 let why = format!("it has {length} bytes, and the function reads {LARGEST} at most");
-                return Ok(Some(Row::new(file.clone(), written, Err(why), &[])));
+                return Ok(Some(Row::new(Rc::clone(file), written, Err(why), &[])));
             }
             let memory = u32::try_from(length / 1024 + 1).unwrap_or(MEMORY).min(MEMORY);
             let _memory = self.memory.acquire_many(memory).await; // until the row is made
@@ -111,7 +111,7 @@ impl Reader {
             match timeout(CONTENT, collect(object.body, length)).await {
                 Ok(Ok(bytes)) => {
                     let content = decompress(&encoding, bytes, MAX_STATUS_FILE).map_err(|error| line(&chain(&error)));
-                    return Ok(Some(Row::new(file.clone(), written, content, &self.unfinished)));
+                    return Ok(Some(Row::new(Rc::clone(file), written, content, &self.unfinished)));
                 }
                 Ok(Err(error)) if attempts == ATTEMPTS => return Err(self.broken_off(file.id, &error)),
                 Err(error) if attempts == ATTEMPTS => return Err(self.broken_off(file.id, &error)),

@@ -1,6 +1,9 @@
 //! A job in the list: what its status file says, which jobs are wanted, and its JSON.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
 
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use clap::Args;
@@ -20,7 +23,7 @@ const LONGEST_NUMBER: usize = 40;
 /// A job.
 pub struct Row {
     /// Its file as it was listed before it was read.
-    pub listed: Listed,
+    pub listed: Rc<Listed>,
     /// When the file that was read was written.
     pub written: DateTime,
     /// What the file says, or why it can't be passed on.
@@ -71,7 +74,7 @@ impl Filter {
 
 impl Row {
     /// Reads a status file. The states in `unfinished` are unfinished too.
-    pub fn new(listed: Listed, written: DateTime, content: Result<Vec<u8>, String>, unfinished: &[String]) -> Self {
+    pub fn new(listed: Rc<Listed>, written: DateTime, content: Result<Vec<u8>, String>, unfinished: &[String]) -> Self {
         let status = content.and_then(|bytes| {
             let file = StatusFile::check(bytes, unfinished).map_err(|error| line(&chain(&error)))?;
             let [state, progress] = members(&file.text, ["job_status", "progress"]).unwrap_or_default();

@@ -8,6 +8,8 @@ use aws_sdk_s3::{
 };
 use job_status::chain;
 
+use crate::output::{is_control, line};
+
 /// Which requests a failure counts for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
@@ -48,9 +50,11 @@ pub fn reason<E>(error: &SdkError<E, HttpResponse>) -> String
 where
     E: Error + ProvideErrorMetadata + 'static,
 {
-    let (SdkError::ServiceError(_), Some(status)) = (error, status(error)) else { return chain(error) };
+    let (SdkError::ServiceError(_), Some(status)) = (error, status(error)) else {
+        return chain(error).replace(is_control, " ");
+    };
     let words = [error.code(), error.message()].into_iter().flatten().collect::<Vec<_>>().join(": ");
-    format!("S3 answered {status} {words}").trim_end().to_owned()
+    format!("S3 answered {status} {}", line(&words)).trim_end().to_owned()
 }
 
 /// What to do about a failed request.

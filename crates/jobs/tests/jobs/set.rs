@@ -150,3 +150,12 @@ async fn an_s3_that_is_away_and_words_that_cannot_be_are_failures() {
         assert_eq!(code, 2, "{more:?}: {stderr}");
     }
 }
+
+#[tokio::test]
+async fn the_words_of_s3_cannot_act_on_a_terminal() {
+    let server = FaultS3::start().await;
+    server.always(Act::Answer(error_document("403 Forbidden", "Denied", "No.\u{9b}31m\u{202e}\nAgain.")));
+    let (code, stdout, stderr) = run(jobs(server.address(), &arguments(&["done"]))).await;
+    assert_eq!((code, stdout.as_str()), (6, ""));
+    assert!(stderr.contains("S3 answered 403 Denied: No.31mAgain."), "{stderr}");
+}

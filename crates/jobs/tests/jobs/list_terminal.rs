@@ -105,7 +105,7 @@ async fn it_is_drawn_in_place_and_only_what_has_changed_is_read_again() {
     s3.then([Act::Answer(error_document("403 Forbidden", "AccessDenied", "no\u{202e}pe"))]);
     let third = terminal.until("trying again: listing s3://jobs/jobs/: S3 answered 403 AccessDenied: nope").await;
     assert!(third.contains("00000000-0000-0000-0000-000000000007 done "), "the table stays: {third:?}");
-    kill(Pid::from_raw(terminal.child.id().unwrap().try_into().unwrap()), Signal::SIGINT).unwrap();
+    kill(Pid::from_raw(terminal.child.id().unwrap().try_into().unwrap()), Signal::SIGTERM).unwrap();
     let (_, code) = terminal.end().await;
-    assert_eq!(code, None, "a shell makes 130 of it");
+    assert_eq!(code, None, "the signal has ended it");
 }

@@ -81,21 +81,21 @@ def main():
     def status(job):
         return json.loads(s3.get_object(Bucket="jobs", Key=f"jobs/{job}.json")["Body"].read())
 
-    job, at = str(uuid.uuid4()), ("--store", "s3://jobs/jobs/")
-    setting = [start("set", job, "done" if number == 7 else "running", *at) for number in range(AT_ONCE)]
+    failed, at = str(uuid.uuid4()), ("--store", "s3://jobs/jobs/")
+    setting = [start("set", failed, "done" if number == 7 else "running", *at) for number in range(AT_ONCE)]
     refused = sum(process.wait(timeout=120) for process in setting)
-    assert status(job)["job_status"] == "done", status(job)
+    assert status(failed)["job_status"] == "done", status(failed)
     print(f"done is the last of {AT_ONCE} states set at once; {refused} came after it")
 
     command = 'cat > "$0"; echo half > "$JOBS_PROGRESS"; sleep 2; exit "$1"'
     with tempfile.TemporaryDirectory() as directory:
         result = str(Path(directory, "result.json"))
         options = (*at, "--result", result, "--heartbeat", "1s")
-        end(start("run", job, *options, "--", "sh", "-c", command, result, "0"), '{"frames": 12}')
-        assert status(job)["response"]["response"] == {"frames": 12}, status(job)
-        failing = start("run", job, *options, "--", "sh", "-c", command, result, "3")
+        end(start("run", failed, *options, "--", "sh", "-c", command, result, "0"), '{"frames": 12}')
+        assert status(failed)["response"]["response"] == {"frames": 12}, status(failed)
+        failing = start("run", failed, *options, "--", "sh", "-c", command, result, "3")
         failing.communicate("", timeout=120)
-        outcome = failing.returncode, status(job)["job_status"], status(job)["response"]["message"]
+        outcome = failing.returncode, status(failed)["job_status"], status(failed)["response"]["message"]
         assert outcome == (3, "failed", "exit code 3"), outcome
     print("a command that runs is done with its result, or failed with its exit code")
 
@@ -124,8 +124,8 @@ def main():
 
     rows = json.loads(end(start("list", "--json", "--limit", "100", "--store", "s3://jobs/jobs/"))[0])
     outcomes = {row["job_id"]: row["outcome"] for row in rows}
-    assert outcomes == {job: "unfinished" for job in jobs} | {jobs[0]: "done"}, rows
-    print("they are listed, that one as done")
+    assert outcomes == {job: "unfinished" for job in jobs} | {jobs[0]: "done", failed: "failed"}, rows
+    print("they are listed, that one as done, and the failed one")
 
 
 if __name__ == "__main__":

@@ -411,7 +411,7 @@ def test_a_wait_that_would_end_too_late_is_not_begun(client, job, step, age):
 def test_a_wait_beyond_all_measure_is_not_begun(client, job):
     busy = Reply(429, JSON | {"retry-after": "18446744073709551615"}, b"{}")
     with Scripted(busy) as server:
-        ended = client(server.url, job, "9")
+        ended = client(server.url, job, "2")
     assert (ended.code, len(server.seen)) == (1, 1), ended
 
 

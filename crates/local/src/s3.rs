@@ -100,8 +100,13 @@ pub fn listen<F: Future<Output = ()> + Send + 'static>(
                 let _reading = directory.read().await;
                 hyper::service::Service::call(&service, request).await
             } else {
-                let _writing = directory.write().await;
-                hyper::service::Service::call(&service, request).await
+                // A task of its own goes on if the client goes away. Without it, an object would keep the
+                // checksum of the one before: s3s-fs writes two files.
+                let writing = tokio::spawn(async move {
+                    let _writing = directory.write().await;
+                    hyper::service::Service::call(&service, request).await
+                });
+                writing.await.unwrap_or_else(|error| Err(HttpError::new(Box::new(error))))
             }
         }
     });

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The text of a raw value if it is a string; borrowed unless it has escapes. `None` as well for a string with an
@@ -20,13 +20,21 @@ pub(crate) struct Fields<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut fields = Vec::new();
-        deserializer.deserialize_map(Each(|name: Cow<'de, str>, value: &'de RawValue| fields.push((name, value))))?;
+        Each(|name, value| fields.push((name, value))).deserialize(deserializer)?;
         Ok(Self(fields))
     }
 }
 
-/// Calls a function with each field of an object, in their order.
+/// Reads an object: calls a function with each field, in their order.
 pub(crate) struct Each<F>(pub(crate) F);
+
+impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> DeserializeSeed<'de> for Each<F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
 
 impl<'de, F: FnMut(Cow<'de, str>, &'de RawValue)> Visitor<'de> for Each<F> {
     type Value = ();

@@ -34,8 +34,8 @@ pub const BACKOFF: Duration = Duration::from_millis(25);
 /// An idle connection is dropped before S3 drops it (at about 20 s): a request on a connection that the other side
 /// has closed costs a failed attempt.
 pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
-/// Largest part of S3's error documents that is read, in bytes. They have some 300.
-pub const MAX_S3_ERROR: u64 = 16 * 1024;
+/// Largest XML document of S3 that is read, in bytes. An error has some 300, a session's credentials some 2,000.
+pub const MAX_S3_XML: u64 = 16 * 1024;
 /// `retry-after` if S3 asked us to slow down, in seconds: its partitions need a while to split, and callers that come
 /// back at once keep it from doing so.
 pub const THROTTLED_RETRY_AFTER_SECONDS: u64 = 5;
@@ -47,8 +47,6 @@ pub const THROTTLED_RETRY_AFTER_SECONDS: u64 = 5;
 pub const SESSION_RENEWAL: Duration = Duration::from_mins(1);
 /// From one try to make the next session to the following one, while the old one lasts.
 pub const SESSION_RETRY: Duration = Duration::from_secs(5);
-/// Largest answer to `CreateSession` that is read, in bytes. It has some 2,000.
-pub const MAX_SESSION: u64 = 16 * 1024;
 
 // A status file and its answer.
 

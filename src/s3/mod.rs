@@ -36,7 +36,7 @@ use tower::{BoxError, timeout::Timeout, util::BoxCloneSyncService};
 
 use crate::{
     large_files::{Timing, work},
-    limits::{ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, MAX_S3_ERROR, MAX_SESSION, POOL_IDLE_TIMEOUT},
+    limits::{ATTEMPTS, BACKOFF, CONNECT_TIMEOUT, MAX_S3_XML, POOL_IDLE_TIMEOUT},
     s3::{
         bucket::Bucket,
         content::Content,
@@ -140,7 +140,7 @@ impl S3 {
     async fn create_session(&self, bucket: &Bucket) -> Result<Session, Failure> {
         let request = for_session(bucket, self.role().await?, self.clock.now()).map_err(Failure::unexpected)?;
         let answer = success(self.http.request(request).await?).await.map_err(Failure::of_session)?;
-        Session::parse(&collect(answer.into_body(), MAX_SESSION).await?)
+        Session::parse(&collect(answer.into_body(), MAX_S3_XML).await?)
     }
 
     async fn get_object(&self, get: &Get<'_>, credentials: Credentials) -> Result<Option<Response<Incoming>>, Failure> {
@@ -177,7 +177,7 @@ async fn success(answer: Response<Incoming>) -> Result<Response<Incoming>, Failu
         return Ok(answer);
     }
     // An answer without a readable body still has a status.
-    let body = collect(answer.into_body(), MAX_S3_ERROR).await.unwrap_or_default();
+    let body = collect(answer.into_body(), MAX_S3_XML).await.unwrap_or_default();
     Err(Failure::refused(status, &body))
 }
 

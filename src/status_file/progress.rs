@@ -5,8 +5,7 @@
 
 use std::{fmt, ops::RangeInclusive, time::Duration};
 
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -161,35 +160,21 @@ impl<'de> Visitor<'de> for &mut Said<'de> {
         while let Some(name) = map.next_key::<&RawValue>()? {
             match string(name).as_deref() {
                 Some("job_status") => self.state = Some(map.next_value()?),
-                Some("response") if self.is_before_object(name) => self.code = map.next_value_seed(Code)?,
-                Some("response") => {
-                    map.next_value::<IgnoredAny>()?;
-                    self.code = None;
-                }
                 Some("retry_after_seconds") => self.retry_after = Some(map.next_value()?),
                 Some("heartbeat_seconds") => self.heartbeat = Some(map.next_value()?),
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
+                Some("response") => {
+                    self.code = None;
+                    if self.is_before_object(name) {
+                        map.next_value_seed(Each(|name, value| {
+                            self.code = if name == "code" { Some(value) } else { self.code };
+                        }))?;
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
                 }
+                _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
         Ok(())
-    }
-}
-
-/// Reads an object for its field `code`.
-struct Code;
-
-impl<'de> DeserializeSeed<'de> for Code {
-    type Value = Option<&'de RawValue>;
-
-    fn deserialize<D: Deserializer<'de>>(self, result: D) -> Result<Self::Value, D::Error> {
-        let mut code = None;
-        result.deserialize_map(Each(|name: std::borrow::Cow<'de, str>, value: &'de RawValue| {
-            if name == "code" {
-                code = Some(value);
-            }
-        }))?;
-        Ok(code)
     }
 }

@@ -11,6 +11,7 @@ use aws_sdk_s3::{
     Client, Config,
     config::{Builder, StalledStreamProtectionConfig, http::HttpResponse},
     error::{ProvideErrorMetadata, SdkError},
+    operation::put_object::builders::PutObjectFluentBuilder,
 };
 use aws_smithy_types::retry::ReconnectMode;
 use aws_types::service_config::ServiceConfigKey;
@@ -64,6 +65,17 @@ impl Store {
     /// The key of a job's status file.
     pub fn key(&self, id: JobId) -> String {
         format!("{}{id}.json", self.prefix)
+    }
+
+    /// The same as a URL, for messages.
+    pub fn url(&self, id: JobId) -> String {
+        format!("s3://{}/{}", self.bucket, self.key(id))
+    }
+
+    /// A request that writes a job's status file.
+    pub fn put(&self, client: &Client, id: JobId, file: Vec<u8>) -> PutObjectFluentBuilder {
+        let put = client.put_object().bucket(&self.bucket).key(self.key(id));
+        put.content_type("application/json").body(file.into())
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 };
 
 use aws_config::retry::RetryConfig;
-use aws_sdk_s3::{Client, error::ProvideErrorMetadata, primitives::ByteStream};
+use aws_sdk_s3::{Client, error::ProvideErrorMetadata};
 use clap::{Args, builder::NonEmptyStringValueParser};
 use job_status::{JobId, JobOutcome, StatusFile};
 use serde_json::{Value, value::RawValue};
@@ -104,10 +104,10 @@ pub async fn run(set: Set) -> Result<(), Failure> {
         remark("warning: this state is final, unless the endpoint's UNFINISHED_STATES has it");
     }
     let client = s3::client(RetryConfig::standard()).await?;
-    let object = format!("{}{}.json", set.store, set.id);
+    let object = set.store.url(set.id);
     for attempt in 1..=ATTEMPTS {
         let found = set.find(&client, &object).await?;
-        let put = client.put_object().bucket(&set.store.bucket).key(set.store.key(set.id));
+        let put = set.store.put(&client, set.id, file.clone());
         let put = match &found {
             // It was written before, and the answer was lost.
             Found::File { bytes, .. } if attempt > 1 && *bytes == file => return Ok(()),
@@ -123,7 +123,6 @@ pub async fn run(set: Set) -> Result<(), Failure> {
             }
             Found::Nothing | Found::Hidden => put.if_none_match("*"),
         };
-        let put = put.content_type("application/json").body(ByteStream::from(file.clone()));
         match put.customize().config_override(within(file.len())).send().await {
             Ok(_) => return Ok(()),
             Err(error) if matches!(s3::status(&error), Some(412 | 409)) && matches!(found, Found::Hidden) => {

@@ -13,9 +13,10 @@ use std::{
 };
 
 use async_trait::async_trait;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{Method, Request, body::Incoming, service::service_fn};
 use s3s::{
-    HttpError, HttpResponse, S3Result,
+    Body, HttpError, HttpResponse, S3Error, S3Result,
     access::{S3Access, S3AccessContext},
     auth::SimpleAuth,
     config::{S3Config, StaticConfigProvider},
@@ -27,15 +28,15 @@ use tokio::{net::TcpListener, sync::RwLock};
 use tracing::warn;
 use uuid::Uuid;
 
-use crate::{
-    connections,
-    hosts::{Foreign, Hosts},
-};
+use crate::{connections, hosts::Hosts};
 
 /// The access key in `events/README.md`, and of the tests.
 pub const ACCESS_KEY: &str = "local";
 /// Its secret.
 pub const SECRET_KEY: &str = "local-secret";
+
+/// Largest body of a request, in bytes: it is in memory as a whole. A status file has 32 MiB at most.
+const MAX_BODY: usize = 128 << 20;
 
 /// Who may ask the server, and what for.
 #[derive(Clone)]
@@ -94,17 +95,25 @@ pub fn listen<F: Future<Output = ()> + Send + 'static>(
         async move {
             if let Err(foreign) = hosts.check(&request) {
                 warn!("S3: {foreign}");
-                return forbidden(&foreign);
+                return answer(s3_error!(AccessDenied, "{foreign}"));
             }
+            // The whole body first: others do not wait for a client that sends slowly.
+            let (head, body) = request.into_parts();
+            let body = match Limited::new(body, MAX_BODY).collect().await {
+                Ok(body) => Body::from(body.to_bytes()),
+                Err(error) if error.is::<LengthLimitError>() => return answer(s3_error!(EntityTooLarge)),
+                Err(error) => return answer(s3_error!(IncompleteBody, "{error}")),
+            };
+            let request = Request::from_parts(head, body);
             if matches!(*request.method(), Method::GET | Method::HEAD) {
                 let _reading = directory.read().await;
-                hyper::service::Service::call(&service, request).await
+                service.call(request).await
             } else {
                 // A task of its own goes on if the client goes away. Without it, an object would keep the
                 // checksum of the one before: s3s-fs writes two files.
                 let writing = tokio::spawn(async move {
                     let _writing = directory.write().await;
-                    hyper::service::Service::call(&service, request).await
+                    service.call(request).await
                 });
                 writing.await.unwrap_or_else(|error| Err(HttpError::new(Box::new(error))))
             }
@@ -148,7 +157,7 @@ impl S3Access for Access {
     }
 }
 
-/// 403, as S3 says it.
-fn forbidden(foreign: &Foreign) -> Result<HttpResponse, HttpError> {
-    s3_error!(AccessDenied, "{foreign}").to_http_response().map_err(|error| HttpError::new(Box::new(error)))
+/// A failure, as S3 says it.
+fn answer(error: S3Error) -> Result<HttpResponse, HttpError> {
+    error.to_http_response().map_err(|error| HttpError::new(Box::new(error)))
 }

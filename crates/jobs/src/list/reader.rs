@@ -130,7 +130,7 @@ impl Reader {
                     Ok(Answer::Refused(line(&s3::reason(&error))))
                 }
                 (status, _) => {
-                    let failure = s3::failure(&self.reading(id), &error);
+                    let failure = s3::failure(&format!("reading {}", self.store.url(id)), &error);
                     let is_denied = status == Some(403) && s3::scope(&error) == Scope::Object;
                     Err(if is_denied { failure.advise(READ_PERMISSION) } else { failure })
                 }
@@ -138,12 +138,9 @@ impl Reader {
         }
     }
 
-    fn reading(&self, id: JobId) -> String {
-        format!("reading s3://{}/{}", self.store.bucket, self.store.key(id))
-    }
-
     fn broken_off(&self, id: JobId, error: &(dyn Error + 'static)) -> Failure {
-        Failure::unreachable(self.reading(id), error).advise("try again: the connection was lost")
+        Failure::unreachable(format!("reading {}", self.store.url(id)), error)
+            .advise("try again: the connection was lost")
     }
 }
 

@@ -13,7 +13,6 @@ use aws_sdk_s3::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
     operation::head_object::HeadObjectOutput,
-    primitives::ByteStream,
 };
 use job_status::JobId;
 use md5::{Digest, Md5};
@@ -92,8 +91,7 @@ impl Bucket {
     pub async fn put(&self, id: JobId, content: Content) -> Result<(), Failed> {
         let Content { bytes, sha256, modified, .. } = content;
         let within = within(bytes.len());
-        let put = self.client().await?.put_object().bucket(&self.store.bucket).key(self.store.key(id));
-        let put = put.content_type("application/json").body(ByteStream::from(bytes));
+        let put = self.store.put(self.client().await?, id, bytes);
         let put = put.metadata(SHA256, hex::encode(sha256)).metadata(MTIME, mtime(modified));
         put.customize().config_override(within).send().await.map_err(|error| failed(&error))?;
         Ok(())

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_config::retry::RetryConfig;
-use aws_sdk_s3::{Client, error::SdkError, primitives::ByteStream};
+use aws_sdk_s3::{Client, error::SdkError};
 use job_status::JobId;
 use tokio::{
     sync::watch,
@@ -159,8 +159,7 @@ impl Task {
                 advice: "see the file that AWS_CA_BUNDLE names",
             })?,
         };
-        let put = client.put_object().bucket(&self.store.bucket).key(self.store.key(self.id));
-        let put = put.content_type("application/json").body(ByteStream::from(file.to_vec()));
+        let put = self.store.put(&client, self.id, file.to_vec());
         let result = put.customize().config_override(within(file.len())).send().await;
         let Err(error) = result else {
             self.client = Some(client);
@@ -179,8 +178,8 @@ impl Task {
         if let Latest::Failed { why, advice } = &new
             && *self.latest.borrow() != new
         {
-            let (store, id) = (&self.store, self.id);
-            remark(format_args!("warning: {store}{id}.json is not written, and tried again: {why}\n  {advice}"));
+            let url = self.store.url(self.id);
+            remark(format_args!("warning: {url} is not written, and tried again: {why}\n  {advice}"));
         }
         self.latest.send_replace(new);
     }

@@ -20,11 +20,12 @@ use local::{
 };
 use serde_json::Value;
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::{Instant, timeout_at},
+    time::{Instant, timeout, timeout_at},
 };
 
-use harness::{exchange, get, list, poll, post, start};
+use harness::{Response, ask_s3, connect, exchange, get, list, poll, post, signed, start};
 
 mod foreign;
 mod harness;
@@ -135,6 +136,31 @@ async fn a_free_port_is_taken_for_s3_when_its_own_is_in_use_and_none_was_asked_f
     let printed = server.to_string();
     assert!(printed.contains("  S3        http://127.0.0.1:") && !printed.contains(":9001,"), "{printed}");
     drop(taken);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_client_that_sends_an_object_slowly() {
+    let local = start(&[]).await;
+    let line = format!("PUT /jobs/{RUNNING}.json");
+    let headers = signed(&line, "localhost", &local.own(), "{}").join("\r\n");
+    let head = format!(
+        "{line} HTTP/1.1\r\n{headers}\r\ncontent-length: 2\r\nexpect: 100-continue\r\nconnection: close\r\n\r\n"
+    );
+    let (mut slow, mut answer) = (connect(local.s3()).await, [0; 25]);
+    slow.write_all(head.as_bytes()).await.unwrap();
+    slow.read_exact(&mut answer).await.unwrap(); // the server reads the body now
+    assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+    slow.write_all(b"{").await.unwrap();
+
+    let line = format!("PUT /jobs/{DONE}.json");
+    let own = local.own();
+    let put = ask_s3(local.s3(), &line, "localhost", &own, &[], "{}");
+    assert_eq!(timeout(Duration::from_secs(20), put).await.expect("it waits").status, "200 OK");
+
+    slow.write_all(b"}").await.unwrap();
+    let mut answer = String::new();
+    slow.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(Response::parse(&answer).status, "200 OK");
 }
 
 #[test]

@@ -103,9 +103,8 @@ tools() { # sets `aws`: the folder of SAM, cargo-lambda, moto and the linters
     aws=$(venv aws .ci/requirements.txt)
 }
 
-programs() { # builds `jobs`, `pages` and `local`
-    # With the examples, because then they share what the tests are built of. Without, the SDK is compiled again.
-    cargo build --locked --quiet --workspace --bins --examples
+programs() { # builds `job-status`, `jobs`, `pages`, `local`, and `poll` of docs/clients.md
+    cargo build --locked --quiet --bins --examples
 }
 
 built() { # sets `bootstrap`: the function as `sam build` makes it, for this machine's processor, once in a run

@@ -46,7 +46,7 @@ impl Program {
 /// names another build, to see what a choice is worth.
 static BINARY: LazyLock<String> = LazyLock::new(|| {
     std::env::var("JOB_STATUS_BINARY").unwrap_or_else(|_| {
-        let arguments = ["build", "--locked", "--release", "--bin", "job-status", "--target-dir", TARGET];
+        let arguments = ["build", "--locked", "--release", "--package", "job-status", "--target-dir", TARGET];
         let build =
             process::Command::new(env!("CARGO")).current_dir(env!("CARGO_MANIFEST_DIR")).args(arguments).status();
         assert!(build.unwrap().success(), "the program can't be built");

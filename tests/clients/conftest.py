@@ -20,7 +20,7 @@ class Local:
     """`cargo local` on free ports; `url` is the endpoint's."""
 
     def __init__(self, log: Path, *arguments: str, env: dict[str, str] | None = None):
-        assert BINARY.is_file(), f"{BINARY} is not there: cargo build -p local, or set LOCAL_BINARY"
+        assert BINARY.is_file(), f"{BINARY} is not there: cargo build, or set LOCAL_BINARY"
         self.log = log
         with log.open("w") as output:
             self.process = subprocess.Popen(

@@ -59,7 +59,7 @@ def command(language: str, directory: Path, change: Callable[[str], str] = str) 
         source = ROOT / "crates/testbed/examples/poll.rs"
         assert source.read_text() == snippet("rust"), f"docs/clients.md and {source} differ"
         program = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"), "debug/examples/poll")
-        assert program.is_file(), f"{program} is not there: cargo build -p testbed --examples"
+        assert program.is_file(), f"{program} is not there: cargo build --examples"
         return [str(program)]
     assert language == "typescript"
     assert BINARIES.exists(), "there is no TypeScript: npm ci --prefix tests/clients"

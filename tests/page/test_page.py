@@ -40,7 +40,7 @@ FLAGS = [
 def url(tmp_path_factory):
     """Where `cargo local` serves, on free ports and with its sample jobs."""
     binary = Path(os.environ.get("LOCAL_BINARY", ROOT / "target/debug/local"))
-    assert binary.is_file(), f"{binary} is not there: cargo build -p local, or set LOCAL_BINARY"
+    assert binary.is_file(), f"{binary} is not there: cargo build, or set LOCAL_BINARY"
     log = tmp_path_factory.mktemp("local") / "log"
     with log.open("w") as output:
         command = [binary, "--port", "0", "--s3-listen", "127.0.0.1:0"]

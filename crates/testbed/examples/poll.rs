@@ -1,6 +1,6 @@
 //! `poll JOB_ID [SECONDS]`
-use reqwest::{blocking::Client, header, header::HeaderMap, redirect::Policy};
 use std::{env, process::exit, thread::sleep, time::Duration, time::Instant};
+use ureq::{Agent, http::HeaderMap};
 
 fn give_up(code: i32, why: &str) -> ! {
     eprintln!("{why}");
@@ -12,18 +12,21 @@ fn main() {
     let ([job_id, limit] | [job_id, limit, _]) = &arguments[..] else { give_up(2, "usage: poll JOB_ID [SECONDS]") };
     let limit = limit.parse::<u32>().map_or_else(|error| give_up(2, &format!("{limit}: {error}")), f64::from);
     let [url, key] = &["JOB_STATUS_URL", "JOB_STATUS_KEY"].map(|name| env::var(name).unwrap_or_default());
-    let client = Client::builder().redirect(Policy::none()).build().unwrap_or_else(|it| give_up(1, &it.to_string()));
-    let (start, mut failures, mut known) = (Instant::now(), 0, HeaderMap::new());
+    let agent = Agent::new_with_config(Agent::config_builder().http_status_as_error(false).max_redirects(0).build());
+    let (start, mut failures, mut known) = (Instant::now(), 0, None);
     let elapsed = || start.elapsed().as_secs_f64();
     loop {
-        let request = client.get(url).query(&[("job_id", job_id)]).header("x-api-key", key).headers(known.clone());
-        let request = request.timeout(Duration::from_secs_f64((limit - elapsed()).clamp(1.0, 10.0)));
-        let reply = request.send().and_then(|r| Ok((r.status().as_u16(), r.headers().clone(), r.text()?)));
+        let request = agent.get(url).query("job_id", job_id).header("x-api-key", key);
+        let request = known.iter().fold(request, |request, etag| request.header("if-none-match", etag));
+        let timeout = Duration::from_secs_f64((limit - elapsed()).clamp(1.0, 10.0));
+        let reply = request.config().timeout_global(Some(timeout)).build().call().and_then(|mut reply| {
+            let body = reply.body_mut().with_config().limit(u64::MAX).lossy_utf8(true).read_to_string()?;
+            Ok((reply.status().as_u16(), reply.headers().clone(), body))
+        });
         let (status, headers, body) = reply.unwrap_or_else(|error| (0, HeaderMap::new(), error.to_string()));
         let said = |name| headers.get(name)?.to_str().ok();
         said("x-job-stalled").inspect(|silence| eprintln!("no news of the job for {silence} seconds"));
-        let etag = headers.get(header::ETAG).map(|it| (header::IF_NONE_MATCH, it.clone()));
-        known = if status == 200 { HeaderMap::from_iter(etag) } else { known };
+        known = if status == 200 { headers.get("etag").cloned() } else { known };
         failures = if matches!(status, 0 | 429 | 500..) { failures + 1 } else { 0 };
         let spread = if failures > 0 { 1.0 + fastrand::f64() / 2.0 } else { 1.0 };
         let wait = said("retry-after").unwrap_or("").parse().unwrap_or(f64::from(1 << failures)).max(1.0) * spread;

@@ -1,7 +1,8 @@
-"""Walks README.md and events/README.md in a fresh clone: runs their shell blocks, as a reader would.
+"""Walks the pages that have commands: runs their shell blocks, as a reader would.
 
-    python .ci/walk.py CLONE
+    python .ci/walk.py CLONE        README.md and events/README.md, in a fresh clone
     python .ci/walk.py --quick      QUICK alone, in this folder: what a newcomer runs first, with nothing but Rust
+    python .ci/walk.py --docs       the pages in docs, in a folder of their own, with the programs that are built
 
 The repository is cloned into CLONE, together with changes that git knows of but nobody has committed. The `sh` blocks
 of a page run in one shell, command after command; the lines of its `toml` blocks go into parameters.toml. PAGES says
@@ -93,6 +94,15 @@ def is_a_status_file(output, walk):
     holds(json.load(stored["Body"])["job_status"] == "running", "it has another status")
 
 
+def is_304(output, walk):
+    holds(output == "304\n", "the status is not 304")
+
+
+def lists(states):
+    """That each of these states is in a list of jobs."""
+    return lambda output, walk: holds(all(state in output for state in states), f"it does not list {states}")
+
+
 def is_issued(name, prefix=None):
     """That the key which is printed is the newest of the keyring, with this name and prefix."""
 
@@ -103,6 +113,10 @@ def is_issued(name, prefix=None):
         holds((entry["name"], entry.get("prefix")) == (name, prefix), "the keyring has another key")
 
     return check
+
+
+def prints_a_key(output, walk):
+    holds(len(re.findall("^jobs_[0-9A-Za-z]+$", output, re.MULTILINE)) == 1, "it prints no key")
 
 
 def is_revoked(output, walk):
@@ -182,6 +196,77 @@ PAGES = {
     },
 }
 
+NO_STACK = NotRun("there is no stack")
+DOCS = {
+    "docs/api.md": {
+        "url=": Run(),
+        "etag=": Run(),
+        "curl -sS": Run(is_304),
+    },
+    "docs/clients.md": {
+        "cargo install": NotRun("it is built already"),
+        "alias jobs=": Run(),
+        "export JOBS_URL=": Run(),
+        "jobs wait": Run(is_waited_for),
+        "export JOB_STATUS_URL=": Run(),
+    },
+    "docs/keys.md": {
+        "sam deploy": NO_STACK,
+        "alias jobs=": Run(),
+        "export JOBS_RING=": Run(),
+        "jobs keys add acme-2026": Run(prints_a_key, on_aws=True),
+        "jobs keys list": Run(lists(["first", "acme-2026", "active"]), on_aws=True),
+        "jobs keys whose": Run(lists(["first"]), on_aws=True),
+        "jobs keys check": Run(on_aws=True),
+        "jobs keys rotate": Run(prints_a_key, on_aws=True),
+        "jobs keys revoke": Run(on_aws=True),
+    },
+    "docs/operations.md": {
+        "FUNCTION=": NO_STACK,
+        "BUCKET=": NO_STACK,
+        "alias jobs=": Run(),
+        "export JOBS_STORE=": Run(),
+        "jobs list --outcome": Run(lists(["running"]), on_aws=True),
+        "jobs list --stalled": Run(on_aws=True),
+        "jobs list --watch": NotRun("it draws on a terminal"),
+        "sam deploy": NO_STACK,
+        "JOBS_API_KEY=… cargo jobs check": NO_STACK,
+        "aws ": NO_STACK,
+        "ROLE=": NO_STACK,
+    },
+    "docs/workers.md": {
+        "cargo install": NotRun("it is built already"),
+        "alias jobs=": Run(),
+        "export JOBS_STORE=": Run(),
+        "jobs run": Run(on_aws=True),
+        'jobs set "$id" running': Run(on_aws=True),
+        'jobs set "$id" done': Run(on_aws=True),
+        "jobs publish": NotRun("the directory is somebody's own"),
+    },
+}
+
+
+def serves(job):
+    """The endpoint, with a job that is done. The sample that changes takes up to 40 seconds."""
+    write = f"""mkdir jobs && echo '{{"job_status":"done"}}' > jobs/{job}.json"""
+    return [(write, Run()), ("env local --jobs jobs", Serve(shows_its_address))]
+
+
+# What the reader of a page has done before.
+BEFORE = {
+    "docs/api.md": [
+        *serves(JOB),
+        ("export JOB_STATUS_URL=http://127.0.0.1:9000/v1/toolkit/job/status JOB_STATUS_KEY=demo-key", Run()),
+    ],
+    "docs/clients.md": serves("77777777-7777-4777-8777-777777777777"),
+    "docs/keys.md": [("env jobs keys add first --create --ring s3://acme-config/keyring.json > key.txt", Run(on_aws=True))],
+    "docs/operations.md": [(f"env jobs set {JOB} running --store s3://my-jobs/jobs/", Run(on_aws=True))],
+    "docs/workers.md": [
+        ("id=11111111-1111-4111-8111-111111111111", Run()),
+        ("""echo 'open("out.json", "w").write("{}")' > render.py""", Run()),
+    ],
+}
+
 QUICK = ("README.md", ["cargo test ", "cargo local ", "curl -"])
 
 
@@ -193,7 +278,9 @@ def holds(condition, otherwise):
 def blocks(text):
     """The `sh` and `toml` blocks of a page: language and text. Other shell languages are refused."""
     for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        holds(language not in ("bash", "console", "shell"), f"a block is marked {language}: mark it sh")
+        is_program = block.startswith("#!")  # tests/clients runs it
+        other = language in ("bash", "console", "shell") and not is_program
+        holds(not other, f"a block is marked {language}: mark it sh")
         if language in ("sh", "toml"):
             yield language, block
 
@@ -213,10 +300,10 @@ def commands(block):
 
 def plan(page, text):
     """The steps of a page: (language, command or line, how). Every entry of the page must be needed."""
-    entries, steps = PAGES[page], []
+    entries, steps = (PAGES | DOCS)[page], [("sh", *before) for before in BEFORE.get(page, [])]
     for language, block in blocks(text):
         if language == "toml":
-            steps += [("toml", line, None) for line in block.splitlines() if line]
+            steps += [("toml", line, None) for line in block.splitlines() if line and page in PAGES]
             continue
         for command in commands(block):
             known = max((start for start in entries if command.startswith(start)), key=len, default=None)
@@ -268,15 +355,16 @@ def client(service, address):
 
 
 class Walk:
-    """A shell in the clone."""
+    """A shell in the clone, or in another folder."""
 
     def __init__(self, clone, address):
         self.clone, self.address = clone, address
         self.served = []
         self.scratch = tempfile.TemporaryDirectory()
+        target = os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target"))
         environment = os.environ | {
-            "CARGO_TARGET_DIR": os.environ.get("CARGO_TARGET_DIR", str(ROOT / "target")),  # to save time
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "CARGO_TARGET_DIR": target,  # to save time
+            "PATH": f"{target}/debug:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "SAM_CLI_TELEMETRY": "0",
         }
         self.shell = subprocess.Popen(
@@ -289,6 +377,7 @@ class Walk:
             text=True,
         )
         self.ask("set -m; echo")  # each command becomes a process group, which can be ended as a whole
+        self.ask("shopt -s expand_aliases; echo")  # as for a reader at a terminal
 
     def aws(self, service):
         return client(service, self.address)
@@ -328,7 +417,7 @@ class Walk:
             for _ in range(9000):  # tenths of a second: it may be built first
                 if how.ready(output.read_text(), self):
                     return
-                holds(self.ask(f"jobs -r -p | grep -x {process} || echo") == process, "it has ended")
+                holds(self.ask(f"\\jobs -r -p | grep -x {process} || echo") == process, "it has ended")
                 time.sleep(0.1)
             raise Failed("it is not ready after a quarter of an hour")
         except Failed:
@@ -395,6 +484,13 @@ def walk_quickly():
     follow(page, steps, ROOT, address=None)  # no command of these is on AWS
 
 
+def walk_docs():
+    with aws() as address:
+        for page in DOCS:
+            with tempfile.TemporaryDirectory() as folder:
+                follow(page, plan(page, (ROOT / page).read_text()), Path(folder), address)
+
+
 def walk_all(into):
     clone(into)
     plans = {page: plan(page, (into / page).read_text()) for page in PAGES}
@@ -409,6 +505,8 @@ def main():
     try:
         if into == "--quick":
             walk_quickly()
+        elif into == "--docs":
+            walk_docs()
         else:
             walk_all(Path(into).resolve())
     except Failed as failure:

@@ -32,10 +32,6 @@ CHANGES = [
         "fetch(`${url}?${new URLSearchParams({ job_id: jobId })}`, {",
         'fetch(url, { method: "POST", body: JSON.stringify({ job_id: jobId }),',
     ),
-    (
-        'client.get(url).query(&[("job_id", job_id)])',
-        'client.post(url).body(serde_json::json!({ "job_id": job_id }).to_string())',
-    ),
 ]
 
 

@@ -1,10 +1,10 @@
 """What keeps .ci/walk.py complete."""
 
 import pytest
-from walk import PAGES, QUICK, ROOT, Failed, commands, plan
+from walk import DOCS, PAGES, QUICK, ROOT, Failed, commands, plan
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PAGES | DOCS)
 def test_the_walk_knows_every_command_of_its_pages(page):
     assert plan(page, (ROOT / page).read_text()) != []
 

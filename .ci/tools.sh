@@ -6,6 +6,7 @@ shopt -s inherit_errexit
 
 # What this machine has set for itself is no business of the function's, nor of the tools under test.
 unset AWS_CA_BUNDLE AWS_PROFILE AWS_REGION AWS_DEFAULT_REGION RUST_LOG
+unset PYTHONDONTWRITEBYTECODE # without bytecode each start of SAM takes two seconds more
 export SAM_CLI_TELEMETRY=0 CARGO_INCREMENTAL=0
 target=$PWD/target # virtual environments and tools stay there for the next run
 own=$(uname -m | sed s/aarch64/arm64/)

@@ -16,6 +16,11 @@ PATIENCE_SECONDS = 30
 BINARY = Path(os.environ.get("LOCAL_BINARY", ROOT / "target/debug/local"))
 
 
+def pytest_collection_modifyitems(items):
+    """Schemathesis first: it takes as long as all the others together."""
+    items.sort(key=lambda item: item.path.name != "test_schemathesis.py")
+
+
 class Local:
     """`cargo local` on free ports; `url` is the endpoint's."""
 

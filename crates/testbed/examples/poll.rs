@@ -20,7 +20,7 @@ fn main() {
             let body = reply.body_mut().with_config().limit(u64::MAX).lossy_utf8(true).read_to_string()?;
             Ok((reply.status().as_u16(), reply.headers().clone(), body))
         });
-        let (status, headers, body) = reply.unwrap_or_else(|error| (0, Default::default(), error.to_string()));
+        let (status, headers, body) = reply.unwrap_or_else(|it| (0, ureq::http::HeaderMap::new(), it.to_string()));
         let said = |name| headers.get(name)?.to_str().ok();
         said("x-job-stalled").inspect(|silence| eprintln!("no news of the job for {silence} seconds"));
         known = if status == 200 { headers.get("etag").cloned() } else { known };

@@ -259,7 +259,9 @@ BEFORE = {
         ("export JOB_STATUS_URL=http://127.0.0.1:9000/v1/toolkit/job/status JOB_STATUS_KEY=demo-key", Run()),
     ],
     "docs/clients.md": serves("77777777-7777-4777-8777-777777777777"),
-    "docs/keys.md": [("env jobs keys add first --create --ring s3://acme-config/keyring.json > key.txt", Run(on_aws=True))],
+    "docs/keys.md": [
+        ("env jobs keys add first --create --ring s3://acme-config/keyring.json > key.txt", Run(on_aws=True)),
+    ],
     "docs/operations.md": [(f"env jobs set {JOB} running --store s3://my-jobs/jobs/", Run(on_aws=True))],
     "docs/workers.md": [
         ("id=11111111-1111-4111-8111-111111111111", Run()),

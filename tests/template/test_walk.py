@@ -9,6 +9,12 @@ def test_the_walk_knows_every_command_of_its_pages(page):
     assert plan(page, (ROOT / page).read_text()) != []
 
 
+def test_every_page_with_commands_is_walked():
+    pages = [ROOT / "README.md", ROOT / "events/README.md", *(ROOT / "docs").rglob("*.md")]
+    with_commands = {str(page.relative_to(ROOT)) for page in pages if "\n```sh\n" in page.read_text()}
+    assert with_commands == (PAGES | DOCS).keys()
+
+
 def test_the_quick_walk_knows_no_other_commands():
     page, commands = QUICK
     assert set(commands) <= set(PAGES[page])

@@ -103,20 +103,22 @@ def lists(states):
     return lambda output, walk: holds(all(state in output for state in states), f"it does not list {states}")
 
 
+def prints_a_key(output, walk):
+    keys = re.findall("^jobs_[0-9A-Za-z]+$", output, re.MULTILINE)
+    holds(len(keys) == 1, "it prints no key, or several")
+    return keys[0]
+
+
 def is_issued(name, prefix=None):
     """That the key which is printed is the newest of the keyring, with this name and prefix."""
 
     def check(output, walk):
-        (key,) = re.findall("^jobs_[0-9A-Za-z]+$", output, re.MULTILINE)
+        key = prints_a_key(output, walk)
         entry = json.loads(keyring(walk))["keys"][-1]
         holds(entry["sha256"] == hashlib.sha256(key.encode()).hexdigest(), "the keyring has not the key's digest")
         holds((entry["name"], entry.get("prefix")) == (name, prefix), "the keyring has another key")
 
     return check
-
-
-def prints_a_key(output, walk):
-    holds(len(re.findall("^jobs_[0-9A-Za-z]+$", output, re.MULTILINE)) == 1, "it prints no key")
 
 
 def is_revoked(output, walk):

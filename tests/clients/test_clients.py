@@ -181,6 +181,7 @@ def test_a_program_asks_by_post_if_it_sends_the_job_as_json_in_the_body(language
 def test_each_program_has_one_place_that_asks():
     for block in ("bash", "python", "ts"):
         assert by_post(snippet(block)) != snippet(block)
+    assert snippet("rust").count("agent.get(url)") == 1  # ureq sends a body by another call
 
 
 def test_the_endpoint_itself_is_followed_while_a_worker_writes(client, local, jobs, job):
@@ -306,7 +307,7 @@ def test_a_job_has_failed_whatever_its_result(client, local, jobs, job, state, c
 
 
 def test_the_programs_have_at_most_forty_lines():
-    for block in ("bash", "python", "ts"):
+    for block in ("bash", "python", "ts", "rust"):
         assert snippet(block).count("\n") <= 40, block
 
 

@@ -1,4 +1,4 @@
-"""Schemathesis finds no difference between openapi.yaml and the endpoint: more than a thousand requests, right and
+"""Schemathesis finds no difference between openapi.yaml and the endpoint: thousands of requests, right and
 wrong ones, alone and in sequence, all of its checks on."""
 
 import copy
@@ -44,7 +44,7 @@ def test_the_endpoint_and_its_description_agree(samples, tmp_path):
     statuses = {status for _, status in answers} - {413}
     assert statuses == {200, 304, 400, 401, 404, 405}, "each documented outcome that requests alone bring about"
     assert all(answers[method, status] > 5 for method in ("GET", "POST") for status in (200, 400, 404)), answers
-    assert answers.total() > 1000 and answers["GET", 304] > 5, answers
+    assert answers.total() > 2000 and answers["GET", 304] > 5, answers
     assert {phase for phase, _ in cases} == {"examples", "coverage", "fuzzing", "stateful"}
     for phase in ("coverage", "fuzzing", "stateful"):
         assert cases[phase, "positive"] and cases[phase, "negative"], cases
